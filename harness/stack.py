@@ -1,0 +1,1 @@
+"""The composition root: start, apply, wait until ready, tear down."""
