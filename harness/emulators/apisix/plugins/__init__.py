@@ -1,0 +1,1 @@
+"""The plugins: one file each, one line each in `registry`."""

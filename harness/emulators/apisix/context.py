@@ -1,0 +1,98 @@
+"""One request on its way through the gateway: what the phases read, change and decide."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from harness.emulators.apisix.headers import Headers
+
+if TYPE_CHECKING:
+    from harness.emulators.apisix.compiled import Route, Upstream
+    from harness.emulators.apisix.consumers import ConsumerEntry
+
+
+@dataclass(slots=True, frozen=True)
+class Exit:
+    """A decision to answer here and now: what `core.response.exit` does in APISIX.
+
+    A dict or list body goes out as JSON and a newline, text and bytes as they are; None with a status of 400 or more
+    is nginx's HTML page. `headers` are set on the answer.
+    """
+
+    status: int
+    body: str | bytes | dict[str, Any] | list[Any] | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+#: What a phase function returns: None to go on, an Exit to answer, or an awaitable of either if it must wait.
+Verdict = Exit | None
+MaybeVerdict = Verdict | Awaitable[Verdict]
+
+
+class Client(Protocol):
+    """The connection a request came on (one object for all its requests)."""
+
+    remote_addr: str
+    remote_port: int
+    server_addr: str
+    server_port: int
+    scheme: str  # http | https
+    sni: str | None
+    tls: Any  # the ssl object, or None
+
+
+@dataclass(slots=True)
+class Try:
+    """One attempt at an upstream node; times in seconds, `status` None until (or unless) it answered."""
+
+    address: str
+    status: int | None = None
+    connect_time: float | None = None
+    header_time: float | None = None
+    response_time: float | None = None
+    error: str = ""
+
+
+@dataclass(slots=True)
+class Context:
+    """The state of one request. Text is Latin-1 (one character a byte); bodies are bytes."""
+
+    client: Client
+    method: str
+    target: str  # as it came: $request_uri
+    uri: str  # decoded and normalised: $uri
+    query: str  # raw, without "?": $args
+    version: tuple[int, int]
+    headers: Headers  # the request's; what plugins leave here goes to the upstream
+    remote_addr: str  # after real-ip
+    started: float  # clock.time()
+
+    # matched and merged
+    route: Route | None = None
+    path_params: dict[str, str] | None = None
+    consumer: ConsumerEntry | None = None
+
+    # where it goes: plugins overwrite these
+    upstream: Upstream | None = None  # None: the route's own
+    upstream_uri: str = ""  # path (and query) to send instead of the client's; "" leaves it
+    upstream_host: str = ""
+    upstream_scheme: str = ""
+    upstream_method: str = ""
+    tries: list[Try] = field(default_factory=list)
+
+    # the answer
+    status: int = 0
+    response: Headers = field(default_factory=Headers)
+    from_upstream: bool = False
+    bytes_sent: int = 0
+
+    # the request's body, when somebody gathered it
+    body: bytes | None = None
+
+    # plugins' own notes, by plugin name; variables set by plugins (ctx.var.x = ...)
+    notes: dict[str, Any] = field(default_factory=dict)
+    variables: dict[str, str] = field(default_factory=dict)
+    # the journal's lines: (phase, plugin, what it decided)
+    trace: list[tuple[str, str, str]] | None = None
