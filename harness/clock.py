@@ -22,8 +22,14 @@ class SystemClock:
     """The machine's own clock."""
 
     __slots__ = ()
-    time = staticmethod(time.time)
-    monotonic = staticmethod(time.monotonic)
+
+    def time(self) -> float:
+        """Seconds since the epoch."""
+        return time.time()
+
+    def monotonic(self) -> float:
+        """Seconds since the machine's start."""
+        return time.monotonic()
 
 
 class ShiftedClock:

@@ -31,9 +31,8 @@ class ConsumerIndex:
 
     def __init__(self, entries: tuple[ConsumerEntry, ...], key_attribute: str) -> None:
         self.entries = entries
-        self._by_key = {
-            str(entry.auth_conf[key_attribute]): entry for entry in entries if key_attribute in entry.auth_conf
-        }
+        keyed = (entry for entry in entries if key_attribute in entry.auth_conf)
+        self._by_key = {str(entry.auth_conf[key_attribute]): entry for entry in keyed}
 
     def find(self, key: str) -> ConsumerEntry | None:
         """The entry whose key attribute equals `key`."""

@@ -85,11 +85,11 @@ class Scope(Protocol):
         *,
         headers: list[tuple[str, str]] | None = None,
         body: bytes = b"",
-        timeout: float = 3.0,
+        within: float = 3.0,
         ssl_verify: bool = True,
         keepalive: bool = True,
     ) -> Response:
-        """An HTTP request of the plugin's own; raises OSError or TimeoutError when there is no answer."""
+        """An HTTP request of the plugin's own; raises OSError or TimeoutError when none came `within` that many seconds."""
         ...
 
     def log(self, level: str, message: str) -> None:
