@@ -32,7 +32,10 @@ MaybeVerdict = Verdict | Awaitable[Verdict]
 
 
 class Client(Protocol):
-    """The connection a request came on (one object for all its requests)."""
+    """The connection a request came on (one object for all its requests).
+
+    `remote_addr` is the peer's own address, before real-ip ($realip_remote_addr).
+    """
 
     remote_addr: str
     remote_port: int
@@ -41,6 +44,22 @@ class Client(Protocol):
     scheme: str  # http | https
     sni: str | None
     tls: Any  # the ssl object, or None
+
+
+class Exchange(Protocol):
+    """The transport's side of one request: where its body comes from."""
+
+    async def read_body(self, limit: int) -> bytes:
+        """The whole body; raises ExitNow(413) when it is longer than `limit` bytes (0: no limit)."""
+        ...
+
+
+class ExitNow(Exception):
+    """Raised out of a phase function's depths to answer at once, as `ngx.exit` does from within a call."""
+
+    def __init__(self, verdict: Exit) -> None:
+        self.verdict = verdict
+        super().__init__(f"exit {verdict.status}")
 
 
 @dataclass(slots=True)
@@ -88,11 +107,27 @@ class Context:
     from_upstream: bool = False
     bytes_sent: int = 0
 
-    # the request's body, when somebody gathered it
+    # the request's body, when somebody gathered it (`await ctx.read_body()`) or replaced it
     body: bytes | None = None
+    # the most bytes that the body may have, 0 for any (client-control)
+    max_body: int = 0
 
     # plugins' own notes, by plugin name; variables set by plugins (ctx.var.x = ...)
     notes: dict[str, Any] = field(default_factory=dict)
     variables: dict[str, str] = field(default_factory=dict)
     # the journal's lines: (phase, plugin, what it decided)
     trace: list[tuple[str, str, str]] | None = None
+
+    # $host: the Host header in lower case without port and trailing dot, or "_"
+    host: str = "_"
+    exchange: Exchange | None = None
+    body_bytes_sent: int = 0
+    request_length: int = 0
+    # plugins that workflow and the like already ran: they are passed over from here on
+    skipped: set[str] | None = None
+
+    async def read_body(self) -> bytes:
+        """The request's whole body, gathered once; raises ExitNow(413) when it exceeds `max_body`."""
+        if self.body is None:
+            self.body = await self.exchange.read_body(self.max_body) if self.exchange else b""
+        return self.body
