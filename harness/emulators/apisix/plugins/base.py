@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from random import Random
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
 from harness.clock import Clock
 from harness.emulators.apisix.context import Context, MaybeVerdict
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from harness.emulators.apisix.exchange import App, Response
 
 Schema = dict[str, Any]
+T = TypeVar("T")
 Conf = Mapping[str, Any]
 
 
@@ -60,6 +61,10 @@ class Scope(Protocol):
 
     def shared(self, name: str) -> Shared:
         """The shared store of that name, made at first use."""
+        ...
+
+    def keep(self, name: str, make: Callable[[], T]) -> T:
+        """The object of that name: made at first use, kept in this worker over reconfigurations (queues, metrics)."""
         ...
 
     def metadata(self, plugin: str) -> Mapping[str, Any] | None:
