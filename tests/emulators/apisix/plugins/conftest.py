@@ -1,0 +1,242 @@
+"""What plugin tests stand on: a scope and a client in memory, requests made by hand, configurations checked as by the store."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
+from random import Random
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+
+from harness.clock import ManualClock
+from harness.emulators.apisix.consumers import ConsumerEntry, ConsumerIndex
+from harness.emulators.apisix.context import Context, Exit
+from harness.emulators.apisix.exchange import Response
+from harness.emulators.apisix.headers import Headers
+from harness.emulators.apisix.plugins.base import Plugin
+from harness.emulators.apisix.schema.validate import Validator
+
+
+class MemoryStore:
+    """A shared store of one process, its expiry on the scope's clock."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        self.clock = clock
+        self.held: dict[str, tuple[Any, float]] = {}
+
+    def get(self, key: str) -> Any:
+        value, until = self.held.get(key, (None, 0.0))
+        if until and until <= self.clock.time():
+            del self.held[key]
+            return None
+        return value
+
+    def set(self, key: str, value: Any, ttl: float = 0) -> None:
+        self.held[key] = (value, self.clock.time() + ttl if ttl else 0.0)
+
+    def add(self, key: str, value: Any, ttl: float = 0) -> bool:
+        if self.get(key) is not None:
+            return False
+        self.set(key, value, ttl)
+        return True
+
+    def incr(self, key: str, by: float, init: float | None = None, init_ttl: float = 0) -> float | None:
+        value = self.get(key)
+        if value is None:
+            if init is None:
+                return None
+            self.set(key, init + by, init_ttl)
+            return init + by
+        self.held[key] = (value + by, self.held[key][1])
+        return value + by
+
+    def ttl(self, key: str) -> float | None:
+        if self.get(key) is None:
+            return None
+        until = self.held[key][1]
+        return until - self.clock.time() if until else 0
+
+    def delete(self, key: str) -> None:
+        self.held.pop(key, None)
+
+
+@dataclass
+class Fetched:
+    """A request that a plugin made."""
+
+    method: str
+    url: str
+    headers: list[tuple[str, str]]
+    body: bytes
+
+
+@dataclass
+class MemoryScope:
+    """A gateway with nothing behind it: tests put consumers, metadata and answers in, and read logs and requests out."""
+
+    clock: ManualClock = field(default_factory=ManualClock)
+    random: Random = field(default_factory=lambda: Random(7))
+    resource: tuple[str, str, int] = ("routes", "1", 1)
+    attr: Mapping[str, Any] = field(default_factory=dict)
+    stores: dict[str, MemoryStore] = field(default_factory=dict)
+    plugin_metadata: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    entries: dict[str, list[ConsumerEntry]] = field(default_factory=dict)
+    key_attributes: dict[str, str] = field(default_factory=dict)
+    answer: Response | Exception | Callable[[Fetched], Response] | None = None
+    fetched: list[Fetched] = field(default_factory=list)
+    logs: list[tuple[str, str]] = field(default_factory=list)
+
+    def shared(self, name: str) -> MemoryStore:
+        return self.stores.setdefault(name, MemoryStore(self.clock))
+
+    def metadata(self, plugin: str) -> Mapping[str, Any] | None:
+        return self.plugin_metadata.get(plugin)
+
+    def consumers(self, plugin: str) -> ConsumerIndex:
+        return ConsumerIndex(tuple(self.entries.get(plugin, ())), self.key_attributes.get(plugin, ""))
+
+    def consumer(self, name: str, plugin: str = "") -> ConsumerEntry | None:
+        everyone = (entry for entries in self.entries.values() for entry in entries)
+        return next((replace(entry, auth_conf={}) for entry in everyone if entry.name == name), None)
+
+    def secret(self, value: Any) -> Any:
+        return value
+
+    async def fetch(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: list[tuple[str, str]] | None = None,
+        body: bytes = b"",
+        within: float = 3.0,
+        ssl_verify: bool = True,
+        keepalive: bool = True,
+    ) -> Response:
+        self.fetched.append(Fetched(method, url, list(headers or ()), body))
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        if self.answer is None:
+            raise ConnectionRefusedError("connection refused")
+        return self.answer(self.fetched[-1]) if callable(self.answer) else self.answer
+
+    def log(self, level: str, message: str) -> None:
+        self.logs.append((level, message))
+
+    def add_consumer(self, plugin: type[Plugin], name: str, auth_conf: dict[str, Any], **more: Any) -> ConsumerEntry:
+        """A consumer whose `plugin` configuration is checked as the store would."""
+        checked = dict(auth_conf)
+        assert plugin.consumer_schema is not None
+        problem = Validator(plugin.consumer_schema).check(checked) or plugin.check_consumer(checked)
+        assert problem is None, problem
+        entry = ConsumerEntry(name, checked, **more)
+        self.entries.setdefault(plugin.name, []).append(entry)
+        self.key_attributes[plugin.name] = plugin.consumer_key
+        return entry
+
+
+@dataclass
+class MemoryClient:
+    """A connection from the loopback."""
+
+    remote_addr: str = "127.0.0.1"
+    remote_port: int = 50000
+    server_addr: str = "127.0.0.1"
+    server_port: int = 9080
+    scheme: str = "http"
+    sni: str | None = None
+    tls: Any = None
+
+
+@dataclass
+class MemoryExchange:
+    """The transport of a request that is all there."""
+
+    body: bytes
+
+    async def read_body(self, limit: int) -> bytes:
+        return self.body
+
+
+@pytest.fixture
+def scope() -> MemoryScope:
+    return MemoryScope()
+
+
+@pytest.fixture
+def build(scope: MemoryScope) -> Callable[..., Any]:
+    """build(Class, conf) → the plugin, its configuration checked and completed as by the store."""
+
+    def make(plugin: type[Plugin], conf: dict[str, Any] | None = None) -> Plugin:
+        checked = dict(conf or {})
+        problem = Validator(plugin.schema).check(checked) or plugin.check(checked)
+        assert problem is None, problem
+        return plugin(checked, scope)
+
+    return make
+
+
+@pytest.fixture
+def refusal() -> Callable[..., str | None]:
+    """refusal(Class, conf[, consumer=True]) → what the Admin API would say against a configuration, or None."""
+
+    def check(plugin: type[Plugin], conf: dict[str, Any], *, consumer: bool = False) -> str | None:
+        if consumer:
+            assert plugin.consumer_schema is not None
+            return Validator(plugin.consumer_schema).check(conf) or plugin.check_consumer(conf)
+        return Validator(plugin.schema).check(conf) or plugin.check(conf)
+
+    return check
+
+
+@pytest.fixture
+def request_of(scope: MemoryScope) -> Callable[..., Context]:
+    """request_of(target, method="GET", headers={…} or [(name, value)…], body=b"", remote_addr=…) → a Context."""
+
+    def make(
+        target: str = "/",
+        *,
+        method: str = "GET",
+        headers: Mapping[str, str] | list[tuple[str, str]] = (),  # type: ignore[assignment]
+        body: bytes = b"",
+        remote_addr: str = "127.0.0.1",
+        host: str = "golden.test",
+        scheme: str = "http",
+    ) -> Context:
+        pairs = list(headers.items()) if isinstance(headers, Mapping) else list(headers)
+        path, _, query = target.partition("?")
+        return Context(
+            client=MemoryClient(scheme=scheme),
+            method=method,
+            target=target,
+            uri=unquote(path, "latin-1"),
+            query=query,
+            version=(1, 1),
+            headers=Headers.of([("Host", host), *pairs]),
+            remote_addr=remote_addr,
+            started=scope.clock.time(),
+            host=host,
+            exchange=MemoryExchange(body),
+        )
+
+    return make
+
+
+@pytest.fixture
+def run() -> Callable[[Any], Exit | None]:
+    """run(phase result) → the verdict, awaited when the phase had to wait."""
+
+    def settle(verdict: Exit | Awaitable[Exit | None] | None) -> Exit | None:
+        if inspect.isawaitable(verdict):
+            return asyncio.run(_await(verdict))
+        return verdict
+
+    return settle
+
+
+async def _await(verdict: Awaitable[Exit | None]) -> Exit | None:
+    return await verdict
