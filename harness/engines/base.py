@@ -1,0 +1,169 @@
+"""What an engine is: it says where a declared platform runs, and hands out addresses and replicas."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from harness.model import Platform
+
+#: What a scenario may ask for with `requires=…`; an engine names those it has.
+CAPABILITIES: Mapping[str, str] = {
+    "admin": "the gateway's configuration can be changed",
+    "nacos-write": "Nacos configuration and registrations can be changed",
+    "processes": "replicas can be killed, paused, stopped, restarted and scaled",
+    "stubs": "the services are the harness's stand-ins: journals, latency and error knobs",
+    "clock": "the gateway's and Nacos' clocks can be advanced",
+    "journal": "the gateway tells why it decided as it did",
+    "direct": "services can be reached past the gateway",
+}
+
+
+@dataclass(frozen=True)
+class Endpoints:
+    """Where the components of a running stack listen; "" or None for what this engine hasn't.
+
+    URLs have no trailing slash; `nacos_grpc` is host:port.
+    """
+
+    gateway_http: str
+    admin_url: str = ""
+    admin_key: str = field(default="", repr=False)
+    gateway_https: str = ""
+    control_url: str = ""
+    prometheus_url: str = ""
+    nacos_http: str = ""
+    nacos_grpc: str = ""
+    nacos_username: str = ""
+    nacos_password: str = field(default="", repr=False)
+    etcd_url: str = ""
+
+
+@dataclass(frozen=True)
+class Status:
+    """One line of `harness status`: state is starting, ready, paused, stopped or dead."""
+
+    component: str
+    state: str
+    address: str = ""
+    pid: int | None = None
+    detail: str = ""
+
+
+class Replica(Protocol):
+    """One running copy of a service."""
+
+    @property
+    def service(self) -> str:
+        """The service's name."""
+        ...
+
+    @property
+    def index(self) -> int:
+        """0, 1, …: stays the same over restarts."""
+        ...
+
+    @property
+    def http(self) -> str:
+        """host:port of its HTTP server."""
+        ...
+
+    @property
+    def grpc(self) -> str:
+        """host:port of its gRPC server, "" without one."""
+        ...
+
+    @property
+    def pid(self) -> int | None:
+        """Its process id where there is one."""
+        ...
+
+    @property
+    def state(self) -> str:
+        """starting, ready, paused, stopped or dead."""
+        ...
+
+    def kill(self) -> None:
+        """End it at once (SIGKILL) and wait until it is gone."""
+        ...
+
+    def stop(self) -> None:
+        """Ask it to end (SIGTERM: deregister, drain) and wait until it is gone."""
+        ...
+
+    def pause(self) -> None:
+        """Freeze it: connections stay open and nothing answers."""
+        ...
+
+    def resume(self) -> None:
+        """Let a paused one go on."""
+        ...
+
+    def restart(self) -> None:
+        """End it if it runs, start it anew and wait until it is ready (its ports may change)."""
+        ...
+
+
+#: Told of each step while a stack starts.
+Progress = Callable[[Status], None]
+
+
+class Engine(Protocol):
+    """Runs one platform in one environment. Built, then `start`, `start_services`, at last `stop`."""
+
+    @property
+    def name(self) -> str:
+        """embedded, docker or remote."""
+        ...
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """The keys of CAPABILITIES that it has."""
+        ...
+
+    @property
+    def endpoints(self) -> Endpoints:
+        """The addresses; raises RuntimeError before `start`."""
+        ...
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """Component → what it is, real or emulated, with its version: for the header of a run."""
+        ...
+
+    def start(self) -> None:
+        """Begin to start all components, side by side; returns at once."""
+        ...
+
+    def wait(self, component: str, timeout: float) -> None:
+        """Until etcd, nacos or gateway is ready. Raises NotReady with its last log lines."""
+        ...
+
+    def start_services(self, platform: Platform, environment: str, timeout: float) -> None:
+        """Start every replica of every service that the platform runs, and wait until all are ready."""
+        ...
+
+    def addresses(self) -> Mapping[str, Sequence[str]]:
+        """Service → host:port of its replicas, as the gateway reaches them."""
+        ...
+
+    def replicas(self, service: str) -> Sequence[Replica]:
+        """The replicas of a service, by index. Raises LookupError for an unknown service."""
+        ...
+
+    def scale(self, service: str, count: int) -> None:
+        """Start or stop replicas until there are `count`, and wait until they are ready or gone."""
+        ...
+
+    def status(self) -> Sequence[Status]:
+        """Every component and replica."""
+        ...
+
+    def logs(self, component: str, lines: int = 20) -> str:
+        """The last log lines of etcd, nacos, gateway, a service ("bi-basic") or one replica ("bi-basic/0")."""
+        ...
+
+    def stop(self) -> None:
+        """End everything that this engine started; stopping twice is fine."""
+        ...

@@ -1,0 +1,278 @@
+"""The replicas of the embedded engine: processes forked from a warm parent, or started by their own command."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import socket
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness import processes
+from harness.engines.lines import LineProcess
+from harness.errors import EngineUnavailable, NotReady
+from harness.etcd_process import free_port
+from harness.wait import until
+
+#: Seconds a replica gets to end after SIGTERM: deregister, drain.
+DRAIN = 5.0
+
+
+@dataclass(frozen=True)
+class Launch:
+    """How to start one replica: its service, index, command, environment and log."""
+
+    service: str
+    index: int
+    command: Sequence[str]
+    env: Mapping[str, str]
+    log: Path
+    has_grpc: bool = True
+
+    @property
+    def id(self) -> str:
+        """As it is named to users: bi-basic/0."""
+        return f"{self.service}/{self.index}"
+
+
+class _Paused:
+    """Pausing by signal, the same for both kinds of replica."""
+
+    paused = False
+
+    @property
+    def pid(self) -> int | None:
+        raise NotImplementedError
+
+    def pause(self) -> None:
+        """Freeze it: connections stay open and nothing answers."""
+        self._signal(signal.SIGSTOP)
+        self.paused = True
+
+    def resume(self) -> None:
+        """Let a paused one go on."""
+        self._signal(signal.SIGCONT)
+        self.paused = False
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self.pid is None:
+            raise ProcessLookupError(f"{self} is not running; restart() it first")
+        os.kill(self.pid, number)
+
+
+class WarmParent:
+    """The process that has imported all that replicas need, and forks one for each line it is told.
+
+    It is told `{"id", "service", "env", "log"}` and says `{"event": "ready", "id", "pid", "http", "grpc"}` and
+    `{"event": "exited", "id", "pid", "code"}`, one JSON object a line.
+    """
+
+    def __init__(self, command: Sequence[str], log: Path, cwd: Path | None = None) -> None:
+        self._events: dict[str, dict[str, object]] = {}
+        self.lines = LineProcess(command, log=log, heard=self._heard, cwd=cwd)
+
+    def _heard(self, line: str) -> None:
+        event = json.loads(line)
+        self._events[event["id"]] = event
+
+    def fork(self, launch: Launch) -> None:
+        """Ask for a replica; returns at once."""
+        with self.lines.changed:
+            self._events[launch.id] = {"event": "asked"}
+        order = {"id": launch.id, "service": launch.service, "env": dict(launch.env), "log": str(launch.log)}
+        self.lines.tell(json.dumps(order))
+
+    def last(self, id: str) -> dict[str, object]:
+        """The last event of a replica."""
+        return self._events[id]
+
+    def wait(self, id: str, kind: str, timeout: float, log: Path) -> dict[str, object]:
+        """Until a replica's event `kind`; raises NotReady with its log when it ends instead, or in `timeout` s."""
+        self.lines.wait_for(lambda: self.last(id)["event"] in (kind, "exited"), timeout, f"{id} to be {kind}")
+        event = self.last(id)
+        if event["event"] != kind:
+            raise NotReady(
+                f"{id} to be {kind}",
+                seconds=timeout,
+                last=f"it exited with code {event['code']}",
+                logs=processes.last_lines(log),
+            )
+        return event
+
+
+class WarmReplica(_Paused):
+    """A replica forked from the warm parent."""
+
+    def __init__(self, launch: Launch, parent: WarmParent) -> None:
+        self.launch = launch
+        self.parent = parent
+        parent.fork(launch)
+
+    @property
+    def service(self) -> str:
+        """The service's name."""
+        return self.launch.service
+
+    @property
+    def index(self) -> int:
+        """Its number."""
+        return self.launch.index
+
+    @property
+    def _event(self) -> dict[str, object]:
+        return self.parent.last(self.launch.id)
+
+    @property
+    def http(self) -> str:
+        """host:port of its HTTP server."""
+        return str(self._event.get("http", ""))
+
+    @property
+    def grpc(self) -> str:
+        """host:port of its gRPC server."""
+        return str(self._event.get("grpc", ""))
+
+    @property
+    def pid(self) -> int | None:
+        """Its process id while it runs."""
+        event = self._event
+        return int(str(event["pid"])) if event["event"] in ("started", "ready") else None
+
+    @property
+    def state(self) -> str:
+        """starting, ready, paused or dead."""
+        if self.paused:
+            return "paused"
+        return {"ready": "ready", "exited": "dead"}.get(str(self._event["event"]), "starting")
+
+    def wait_ready(self, timeout: float) -> None:
+        """Until it serves and is registered."""
+        self.parent.wait(self.launch.id, "ready", timeout, self.launch.log)
+
+    def kill(self) -> None:
+        """SIGKILL, and wait until it is gone."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        """SIGTERM, and wait until it is gone; insists after a while."""
+        self._end(signal.SIGTERM)
+
+    def _end(self, number: signal.Signals) -> None:
+        if self.pid is None:
+            return
+        self._signal(number)
+        if self.paused:
+            self.resume()
+        try:
+            self.parent.wait(self.launch.id, "exited", DRAIN, self.launch.log)
+        except NotReady:
+            self._signal(signal.SIGKILL)
+            self.parent.wait(self.launch.id, "exited", DRAIN, self.launch.log)
+
+    def restart(self, timeout: float = 10.0) -> None:
+        """End it if it runs, fork a new one and wait until it is ready."""
+        self.kill()
+        self.paused = False
+        self.parent.fork(self.launch)
+        self.wait_ready(timeout)
+
+
+class CommandReplica(_Paused):
+    """A replica started by its service's own command; its ports are chosen here and told by HTTP_PORT and GRPC_PORT."""
+
+    def __init__(self, launch: Launch) -> None:
+        self.launch = launch
+        self._start()
+
+    def _start(self) -> None:
+        self._http_port = free_port()
+        self._grpc_port = free_port() if self.launch.has_grpc else 0
+        ports = {"HTTP_PORT": str(self._http_port), "GRPC_PORT": str(self._grpc_port or "")}
+        try:
+            self.process: subprocess.Popen[str] = processes.spawn(
+                self.launch.command, log=self.launch.log, env={**self.launch.env, **ports}
+            )
+        except FileNotFoundError as error:
+            raise EngineUnavailable(
+                f"no program {shlex.join(self.launch.command)}",
+                where=self.launch.id,
+                mend="check the service's `command` in the platform file",
+            ) from error
+
+    @property
+    def service(self) -> str:
+        """The service's name."""
+        return self.launch.service
+
+    @property
+    def index(self) -> int:
+        """Its number."""
+        return self.launch.index
+
+    @property
+    def http(self) -> str:
+        """host:port of its HTTP server."""
+        return f"127.0.0.1:{self._http_port}"
+
+    @property
+    def grpc(self) -> str:
+        """host:port of its gRPC server, "" without one."""
+        return f"127.0.0.1:{self._grpc_port}" if self._grpc_port else ""
+
+    @property
+    def pid(self) -> int | None:
+        """Its process id while it runs."""
+        return self.process.pid if self.process.poll() is None else None
+
+    @property
+    def state(self) -> str:
+        """ready (it accepts connections), starting, paused or dead."""
+        if self.pid is None:
+            return "dead"
+        if self.paused:
+            return "paused"
+        return "ready" if self._accepts() else "starting"
+
+    def _accepts(self) -> bool:
+        try:
+            socket.create_connection(("127.0.0.1", self._http_port), timeout=1).close()
+            return True
+        except OSError:
+            return False
+
+    def wait_ready(self, timeout: float) -> None:
+        """Until its HTTP port accepts connections."""
+        until(
+            lambda: self.pid is None or self._accepts(),
+            timeout,
+            awaited=f"{self.launch.id} to accept connections on its HTTP_PORT {self._http_port}",
+            logs=lambda: processes.last_lines(self.launch.log),
+            mend="the command must listen on the port that the environment variable HTTP_PORT names",
+        )
+        if self.pid is None:
+            raise NotReady(
+                f"{self.launch.id} to be ready",
+                seconds=timeout,
+                last=f"it exited with code {self.process.returncode}",
+                logs=processes.last_lines(self.launch.log),
+            )
+
+    def kill(self) -> None:
+        """SIGKILL, and wait until it is gone."""
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> None:
+        """SIGTERM, and wait until it is gone; insists after a while."""
+        processes.stop(self.process, DRAIN)
+
+    def restart(self, timeout: float = 10.0) -> None:
+        """End it if it runs, start a new one and wait until it is ready."""
+        self.kill()
+        self.paused = False
+        self._start()
+        self.wait_ready(timeout)

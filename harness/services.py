@@ -1,0 +1,175 @@
+"""A service as a scenario handles it: its replicas, what they received, and how they misbehave on request."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from harness.engines.base import Engine, Replica
+from harness.errors import RemoteError
+
+Json = Any
+
+
+class ReplicaHandle:
+    """One replica: process control as the engine has it, and the stand-in's journal and knobs."""
+
+    def __init__(self, replica: Replica) -> None:
+        self._replica = replica
+        self._connection: tuple[str, http.client.HTTPConnection] | None = None
+        #: whether something was done to it that a reset has to undo
+        self.touched = False
+
+    def __repr__(self) -> str:
+        return f"<{self.service}/{self.index} {self.state} {self.http}>"
+
+    @property
+    def service(self) -> str:
+        """The service's name."""
+        return self._replica.service
+
+    @property
+    def index(self) -> int:
+        """0, 1, …: stays the same over restarts."""
+        return self._replica.index
+
+    @property
+    def http(self) -> str:
+        """host:port of its HTTP server."""
+        return self._replica.http
+
+    @property
+    def grpc(self) -> str:
+        """host:port of its gRPC server."""
+        return self._replica.grpc
+
+    @property
+    def pid(self) -> int | None:
+        """Its process id where there is one."""
+        return self._replica.pid
+
+    @property
+    def state(self) -> str:
+        """starting, ready, paused, stopped or dead."""
+        return self._replica.state
+
+    def kill(self) -> None:
+        """`kill -9`, and wait until it is gone."""
+        self.touched = True
+        self._replica.kill()
+
+    def stop(self) -> None:
+        """SIGTERM: it deregisters, drains and ends."""
+        self.touched = True
+        self._replica.stop()
+
+    def pause(self) -> None:
+        """Freeze it: connections stay open and nothing answers."""
+        self.touched = True
+        self._replica.pause()
+
+    def resume(self) -> None:
+        """Let a paused one go on."""
+        self._replica.resume()
+
+    def restart(self) -> None:
+        """End it if it runs, start it anew, wait until it is ready."""
+        self.touched = True
+        self._replica.restart()
+
+    @property
+    def journal(self) -> list[dict[str, Json]]:
+        """The requests that this replica received since the last reset, oldest first."""
+        entries: list[dict[str, Json]] = self.ask("GET", "/_stub/journal")["entries"]
+        return entries
+
+    def set(
+        self,
+        *,
+        latency: float | None = None,
+        jitter: float | None = None,
+        error_rate: float | None = None,
+        error_status: int | None = None,
+        status: int | None = None,
+        seed: int | None = None,
+    ) -> None:
+        """Misbehave from now on: `latency` and `jitter` in seconds, `error_rate` 0..1 answering `error_status`,
+        or every answer with `status`. Raises RemoteError when the replica refuses a value."""
+        milliseconds = {"latency_ms": latency, "jitter_ms": jitter}
+        knobs: dict[str, Json] = {name: value * 1000 for name, value in milliseconds.items() if value is not None}
+        given = {"error_rate": error_rate, "error_status": error_status, "status": status, "seed": seed}
+        knobs.update({name: value for name, value in given.items() if value is not None})
+        self.touched = True
+        self.ask("PUT", "/_stub/knobs", knobs)
+
+    def ask(self, method: str, path: str, body: Json = None) -> Json:
+        """Call the replica itself, past the gateway; its JSON. Raises RemoteError for a status of 400 or more."""
+        connection = self._connect()
+        payload = None if body is None else json.dumps(body)
+        connection.request(method, path, payload, {"Content-Type": "application/json"} if payload else {})
+        answer = connection.getresponse()
+        text = answer.read().decode()
+        if answer.status >= 400:
+            where = f"{self.service}/{self.index} at {self.http}"
+            raise RemoteError(f"{method} {path} was refused", status=answer.status, body=text, where=where)
+        return json.loads(text) if text else None
+
+    def _connect(self) -> http.client.HTTPConnection:
+        """The kept connection, or a new one when the replica has moved to another port."""
+        if self._connection is None or self._connection[0] != self.http:
+            self._connection = (self.http, http.client.HTTPConnection(self.http, timeout=5))
+        return self._connection[1]
+
+    def send_reset(self) -> None:
+        """First half of a reset: ask, without waiting for the answer."""
+        self._connect().request("POST", "/_stub/reset")
+
+    def finish_reset(self) -> None:
+        """Second half: the answer."""
+        answer = self._connect().getresponse()
+        answer.read()
+        self.touched = False
+
+
+class ServiceHandle:
+    """All replicas of one service."""
+
+    def __init__(self, name: str, engine: Engine) -> None:
+        self.name = name
+        self._engine = engine
+        self._handles: dict[int, tuple[Replica, ReplicaHandle]] = {}
+
+    def __repr__(self) -> str:
+        return f"<{self.name}: {list(self.replicas)}>"
+
+    @property
+    def replicas(self) -> Sequence[ReplicaHandle]:
+        """The replicas, by index."""
+        return [self._handle(replica) for replica in self._engine.replicas(self.name)]
+
+    def _handle(self, replica: Replica) -> ReplicaHandle:
+        known = self._handles.get(replica.index)
+        if known is None or known[0] is not replica:
+            known = (replica, ReplicaHandle(replica))
+            self._handles[replica.index] = known
+        return known[1]
+
+    def __iter__(self) -> Iterator[ReplicaHandle]:
+        return iter(self.replicas)
+
+    @property
+    def journal(self) -> list[dict[str, Json]]:
+        """What all running replicas received, in the order of time."""
+        entries = [entry for replica in self.replicas if replica.pid for entry in replica.journal]
+        return sorted(entries, key=lambda entry: entry["time"])
+
+    def set(self, **knobs: Any) -> None:
+        """`ReplicaHandle.set` on every replica."""
+        for replica in self.replicas:
+            replica.set(**knobs)
+
+    def scale(self, count: int) -> None:
+        """Start or stop replicas until there are `count`."""
+        self._engine.scale(self.name, count)
