@@ -1,4 +1,4 @@
-"""What plugin tests stand on: a scope and a client in memory, requests made by hand, configurations checked as by the store."""
+"""What plugin tests stand on: a scope and a client in memory, and requests made by hand."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class Fetched:
 
 @dataclass
 class MemoryScope:
-    """A gateway with nothing behind it: tests put consumers, metadata and answers in, and read logs and requests out."""
+    """A gateway with nothing behind it: tests put consumers and answers in, and read logs and requests out."""
 
     clock: ManualClock = field(default_factory=ManualClock)
     random: Random = field(default_factory=lambda: Random(7))
