@@ -138,6 +138,11 @@ class Plugin:
         return None
 
     @classmethod
+    def reword(cls, problem: str, conf: dict[str, Any]) -> str:
+        """What to say when the schema refused `conf` with `problem`; limit-count alone has words of its own."""
+        return problem
+
+    @classmethod
     def check_consumer(cls, conf: dict[str, Any]) -> str | None:
         """As `check`, for the configuration on a consumer or credential."""
         return None

@@ -83,6 +83,7 @@ class MemoryScope:
     resource: tuple[str, str, int] = ("routes", "1", 1)
     attr: Mapping[str, Any] = field(default_factory=dict)
     stores: dict[str, MemoryStore] = field(default_factory=dict)
+    kept: dict[str, Any] = field(default_factory=dict)
     plugin_metadata: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     entries: dict[str, list[ConsumerEntry]] = field(default_factory=dict)
     key_attributes: dict[str, str] = field(default_factory=dict)
@@ -92,6 +93,11 @@ class MemoryScope:
 
     def shared(self, name: str) -> MemoryStore:
         return self.stores.setdefault(name, MemoryStore(self.clock))
+
+    def keep(self, name: str, make: Callable[[], Any]) -> Any:
+        if name not in self.kept:
+            self.kept[name] = make()
+        return self.kept[name]
 
     def metadata(self, plugin: str) -> Mapping[str, Any] | None:
         return self.plugin_metadata.get(plugin)
