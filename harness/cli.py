@@ -2,7 +2,112 @@
 
 from __future__ import annotations
 
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from harness.errors import HarnessError
+
+app = typer.Typer(
+    help="A local full-stack emulator and integration-test harness for services behind Apache APISIX and Nacos.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+serve = typer.Typer(help="Run one emulator alone.", no_args_is_help=True)
+app.add_typer(serve, name="serve")
+
+PlatformFile = Annotated[Path, typer.Option("--platform", help="the platform file", show_default=True)]
+Environment = Annotated[str, typer.Option("--env", help="the environment (DEPLOY_ENV)")]
+Name = Annotated[str, typer.Option("--name", help="the stack's name: one per name runs at a time")]
+DEFAULT_PLATFORM = Path("stubs/platform.yaml")
+
+
+@app.command()
+def up(
+    engine: Annotated[str, typer.Option(help="where it runs: embedded")] = "embedded",
+    env: Environment = "dev",
+    platform: PlatformFile = DEFAULT_PLATFORM,
+    name: Name = "default",
+    detach: Annotated[bool, typer.Option("--detach", help="go on in the background")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="print one JSON object with every end-point")] = False,
+    port: Annotated[list[str] | None, typer.Option(help="a fixed port, NAME=NUMBER (http, admin, nacos …)")] = None,
+) -> None:
+    """Start the declared platform and keep it until Ctrl-C (or `harness down`)."""
+    from harness import up as command
+
+    command.run(
+        engine=engine,
+        environment=env,
+        platform=platform,
+        name=name,
+        detach=detach,
+        as_json=as_json,
+        ports=_ports(port or []),
+    )
+
+
+def _ports(given: list[str]) -> dict[str, int]:
+    pairs = [entry.partition("=") for entry in given]
+    if wrong := [name + sign + number for name, sign, number in pairs if not number.isdigit()]:
+        raise typer.BadParameter(f"{wrong[0]!r} is not NAME=NUMBER", param_hint="--port")
+    return {name: int(number) for name, _, number in pairs}
+
+
+@app.command()
+def status(name: Name = "default", as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
+    """Show what runs, where, and whether it answers."""
+    from harness import up as command
+
+    raise typer.Exit(command.status(name, as_json=as_json))
+
+
+@app.command()
+def logs(
+    component: Annotated[str, typer.Argument(help="etcd, nacos, gateway, bi-basic, bi-basic/0; all without it")] = "",
+    follow: Annotated[bool, typer.Option("-f", "--follow", help="go on as lines come")] = False,
+    lines: Annotated[int, typer.Option("-n", "--lines", help="how many of the last lines")] = 20,
+    name: Name = "default",
+) -> None:
+    """Show the last log lines of one component or of all."""
+    from harness import up as command
+
+    command.logs(name, component, follow=follow, lines=lines)
+
+
+@app.command()
+def down(name: Name = "default") -> None:
+    """Stop a stack that `harness up` started."""
+    from harness import up as command
+
+    command.down(name)
+
+
+@app.command()
+def render(
+    platform: PlatformFile = DEFAULT_PLATFORM,
+    env: Environment = "dev",
+    show_secrets: Annotated[bool, typer.Option("--show-secrets", help="print secrets in clear")] = False,
+) -> None:
+    """Print the APISIX resources and Nacos records that the platform compiles to."""
+    from harness.model import load_platform
+    from harness.model import render as render_platform
+
+    sys.stdout.write(render_platform(load_platform(platform, env), show_secrets=show_secrets))
+
 
 def main() -> None:
-    """Entry point of the `harness` command."""
-    raise SystemExit("harness: no command yet")
+    """Entry point of the `harness` command: an error of ours is a message, not a traceback."""
+    try:
+        app()
+    except HarnessError as error:
+        print(f"harness: {error}", file=sys.stderr)
+        raise SystemExit(1) from None
+
+
+def print_json(value: Any) -> None:
+    """One JSON object on one line of stdout."""
+    print(json.dumps(value))

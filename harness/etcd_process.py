@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
 import os
 import shutil
@@ -13,6 +12,7 @@ from types import TracebackType
 
 from harness import processes
 from harness.errors import EngineUnavailable
+from harness.ports import free_port
 from harness.wait import until
 
 #: A port can be taken between choosing it and etcd's binding it; then others are tried.
@@ -47,22 +47,6 @@ def _is_wrapper(path: Path) -> bool:
 def _make_executable(binary: Path) -> None:
     if not os.access(binary, os.X_OK):
         binary.chmod(0o755)
-
-
-def free_port() -> int:
-    """A TCP port on the loopback that is free now; nothing holds it afterwards."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def free_port_pair(offset: int) -> int:
-    """A port that is free now, as is the one `offset` above it."""
-    while True:
-        port = free_port()
-        with socket.socket() as probe, contextlib.suppress(OSError, OverflowError):
-            probe.bind(("127.0.0.1", port + offset))
-            return port
 
 
 class EtcdProcess:

@@ -110,7 +110,7 @@ Progress = Callable[[Status], None]
 
 
 class Engine(Protocol):
-    """Runs one platform in one environment. Built, then `start`, `start_services`, at last `stop`."""
+    """Runs one platform in one environment. Built, then `start`, `launch_services`, at last `stop`."""
 
     @property
     def name(self) -> str:
@@ -140,12 +140,20 @@ class Engine(Protocol):
         """Until etcd, nacos or gateway is ready. Raises NotReady with its last log lines."""
         ...
 
-    def start_services(self, platform: Platform, environment: str, timeout: float) -> None:
-        """Start every replica of every service that the platform runs, and wait until all are ready."""
+    def warm_up(self, platform: Platform) -> None:
+        """Prepare what the services need while the components start; returns at once."""
+        ...
+
+    def launch_services(self, platform: Platform, environment: str) -> None:
+        """Start every replica of every service that the platform runs; returns at once."""
+        ...
+
+    def wait_services(self, timeout: float) -> None:
+        """Until every replica is ready. Raises NotReady with the last log lines of the one that isn't."""
         ...
 
     def addresses(self) -> Mapping[str, Sequence[str]]:
-        """Service → host:port of its replicas, as the gateway reaches them."""
+        """Service → host:port of its replicas as the gateway reaches them, known once they are launched."""
         ...
 
     def replicas(self, service: str) -> Sequence[Replica]:

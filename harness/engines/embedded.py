@@ -13,8 +13,9 @@ from harness import processes
 from harness.engines.base import Endpoints, Progress, Status
 from harness.engines.lines import LineProcess
 from harness.engines.replicas import CommandReplica, Launch, WarmParent, WarmReplica
-from harness.etcd_process import EtcdProcess, free_port, free_port_pair
+from harness.etcd_process import EtcdProcess
 from harness.model import Platform, Service
+from harness.ports import free_port
 
 LocalReplica = WarmReplica | CommandReplica
 
@@ -68,7 +69,7 @@ class EmbeddedEngine:
     def start(self) -> None:
         """Start etcd, Nacos and the gateway side by side; returns at once."""
         processes.sweep()
-        nacos_port = self._ports.get("nacos") or free_port_pair(NACOS_GRPC_OFFSET)
+        nacos_port = self._ports.get("nacos") or free_port(NACOS_GRPC_OFFSET)
         self._nacos_http = f"127.0.0.1:{nacos_port}"
         self._etcd = EtcdProcess(self._ports.get("etcd") or free_port(), self._folder("etcd"), self._log("etcd"))
         self._etcd.start()
@@ -144,13 +145,16 @@ class EmbeddedEngine:
 
     # --- services
 
-    def start_services(self, platform: Platform, environment: str, timeout: float) -> None:
-        """Start every replica of every service that has a command, and wait until all are ready."""
+    def launch_services(self, platform: Platform, environment: str) -> None:
+        """Start every replica of every service that has a command; returns at once."""
         self._environment = environment
         self.warm_up(platform)
         self._services = {name: service for name, service in platform.services.items() if service.command}
         for name, service in self._services.items():
             self._replicas[name] = [self._launch(service, index) for index in range(service.replicas)]
+
+    def wait_services(self, timeout: float) -> None:
+        """Until every replica is ready. Raises NotReady with the last log lines of the one that isn't."""
         for replica in self._all():
             self._await(replica, timeout)
 
@@ -168,7 +172,6 @@ class EmbeddedEngine:
             command=_program(service.command),
             env={**self._service_env(service, index), **service.env},
             log=self._log(f"{service.name}-{index}"),
-            has_grpc=bool(service.grpc_port),
         )
         if service.warm:
             return WarmReplica(launch, self._warm[service.warm])
@@ -185,8 +188,9 @@ class EmbeddedEngine:
             "NACOS_PASSWORD": self._password,
             "BIND_HOST": "127.0.0.1",
             "ADVERTISE_IP": "127.0.0.1",
-            "HTTP_PORT": "0",
-            "GRPC_PORT": "0",
+            # chosen here and kept over restarts: an upstream that names the address must find it again
+            "HTTP_PORT": str(free_port()),
+            "GRPC_PORT": str(free_port()) if service.grpc_port else "",
             "REPLICA_ID": f"{service.name}-{index}",
             **({"ROUTE_PREFIX": gateway.route_prefix} if gateway and gateway.route_prefix else {}),
         }

@@ -15,7 +15,6 @@ from pathlib import Path
 from harness import processes
 from harness.engines.lines import LineProcess
 from harness.errors import EngineUnavailable, NotReady
-from harness.etcd_process import free_port
 from harness.wait import until
 
 #: Seconds a replica gets to end after SIGTERM: deregister, drain.
@@ -24,19 +23,29 @@ DRAIN = 5.0
 
 @dataclass(frozen=True)
 class Launch:
-    """How to start one replica: its service, index, command, environment and log."""
+    """How to start one replica: its service, index, command, environment (its ports among it) and log."""
 
     service: str
     index: int
     command: Sequence[str]
     env: Mapping[str, str]
     log: Path
-    has_grpc: bool = True
 
     @property
     def id(self) -> str:
         """As it is named to users: bi-basic/0."""
         return f"{self.service}/{self.index}"
+
+    @property
+    def http(self) -> str:
+        """host:port of the HTTP server that it was told to open."""
+        return f"127.0.0.1:{self.env['HTTP_PORT']}"
+
+    @property
+    def grpc(self) -> str:
+        """host:port of the gRPC server that it was told to open, "" without one."""
+        port = self.env.get("GRPC_PORT", "")
+        return f"127.0.0.1:{port}" if port else ""
 
 
 class _Paused:
@@ -129,12 +138,12 @@ class WarmReplica(_Paused):
     @property
     def http(self) -> str:
         """host:port of its HTTP server."""
-        return str(self._event.get("http", ""))
+        return self.launch.http
 
     @property
     def grpc(self) -> str:
-        """host:port of its gRPC server."""
-        return str(self._event.get("grpc", ""))
+        """host:port of its gRPC server, "" without one."""
+        return self.launch.grpc
 
     @property
     def pid(self) -> int | None:
@@ -182,19 +191,16 @@ class WarmReplica(_Paused):
 
 
 class CommandReplica(_Paused):
-    """A replica started by its service's own command; its ports are chosen here and told by HTTP_PORT and GRPC_PORT."""
+    """A replica started by its service's own command; its ports are told by HTTP_PORT and GRPC_PORT."""
 
     def __init__(self, launch: Launch) -> None:
         self.launch = launch
         self._start()
 
     def _start(self) -> None:
-        self._http_port = free_port()
-        self._grpc_port = free_port() if self.launch.has_grpc else 0
-        ports = {"HTTP_PORT": str(self._http_port), "GRPC_PORT": str(self._grpc_port or "")}
         try:
             self.process: subprocess.Popen[str] = processes.spawn(
-                self.launch.command, log=self.launch.log, env={**self.launch.env, **ports}
+                self.launch.command, log=self.launch.log, env=self.launch.env
             )
         except FileNotFoundError as error:
             raise EngineUnavailable(
@@ -216,12 +222,12 @@ class CommandReplica(_Paused):
     @property
     def http(self) -> str:
         """host:port of its HTTP server."""
-        return f"127.0.0.1:{self._http_port}"
+        return self.launch.http
 
     @property
     def grpc(self) -> str:
         """host:port of its gRPC server, "" without one."""
-        return f"127.0.0.1:{self._grpc_port}" if self._grpc_port else ""
+        return self.launch.grpc
 
     @property
     def pid(self) -> int | None:
@@ -239,7 +245,7 @@ class CommandReplica(_Paused):
 
     def _accepts(self) -> bool:
         try:
-            socket.create_connection(("127.0.0.1", self._http_port), timeout=1).close()
+            socket.create_connection(("127.0.0.1", int(self.launch.env["HTTP_PORT"])), timeout=1).close()
             return True
         except OSError:
             return False
@@ -249,7 +255,7 @@ class CommandReplica(_Paused):
         until(
             lambda: self.pid is None or self._accepts(),
             timeout,
-            awaited=f"{self.launch.id} to accept connections on its HTTP_PORT {self._http_port}",
+            awaited=f"{self.launch.id} to accept connections on {self.http}",
             logs=lambda: processes.last_lines(self.launch.log),
             mend="the command must listen on the port that the environment variable HTTP_PORT names",
         )
