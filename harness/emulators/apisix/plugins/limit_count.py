@@ -1,0 +1,274 @@
+"""limit-count: so many requests per window, counted by a key (or by several rules), shared by all workers."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from json import dumps
+from math import ceil, floor
+from typing import Any, ClassVar
+
+from harness.emulators.apisix.context import Context, Exit, MaybeVerdict
+from harness.emulators.apisix.match.lua_values import to_number, to_text
+from harness.emulators.apisix.plugins.base import Conf, Plugin, Schema, Scope, Shared
+from harness.emulators.apisix.plugins.redis_schema import REDIS, REDIS_CLUSTER, REDIS_SENTINEL
+from harness.emulators.apisix.plugins.templates import counted
+from harness.emulators.apisix.variables import getter, resolve
+
+_AMOUNT: Schema = {"oneOf": [{"type": "integer", "exclusiveMinimum": 0}, {"type": "string"}]}
+_POLICIES = {"redis": REDIS, "redis-cluster": REDIS_CLUSTER, "redis-sentinel": REDIS_SENTINEL}
+_BOTH = "count/time_window and rules cannot be specified at the same time"
+_LARGEST = 2**53 - 1
+DEFAULT_HEADERS = {
+    "limit_header": "X-RateLimit-Limit",
+    "remaining_header": "X-RateLimit-Remaining",
+    "reset_header": "X-RateLimit-Reset",
+}
+
+SCHEMA: Schema = {
+    "type": "object",
+    "properties": {
+        "count": _AMOUNT,
+        "time_window": _AMOUNT,
+        "window_type": {"type": "string", "enum": ["fixed", "sliding"], "default": "fixed"},
+        "rules": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {
+                    "count": _AMOUNT,
+                    "time_window": _AMOUNT,
+                    "key": {"type": "string"},
+                    "header_prefix": {"type": "string", "description": "prefix for rate limit headers"},
+                },
+                "required": ["count", "time_window", "key"],
+            },
+        },
+        "group": {"type": "string"},
+        "key": {"type": "string", "default": "remote_addr"},
+        "key_type": {"type": "string", "enum": ["var", "var_combination", "constant"], "default": "var"},
+        "rejected_code": {"type": "integer", "minimum": 200, "maximum": 599, "default": 503},
+        "rejected_msg": {"type": "string", "minLength": 1},
+        "policy": {"type": "string", "enum": ["local", *_POLICIES], "default": "local"},
+        "allow_degradation": {"type": "boolean", "default": False},
+        "show_limit_quota_header": {"type": "boolean", "default": True},
+        "sync_interval": {"type": "number", "default": -1},
+    },
+    "oneOf": [{"required": ["count", "time_window"]}, {"required": ["rules"]}],
+    "if": {"properties": {"policy": {"enum": ["redis"]}}},
+    "then": REDIS,
+    "else": {
+        "if": {"properties": {"policy": {"enum": ["redis-cluster"]}}},
+        "then": REDIS_CLUSTER,
+        "else": {"if": {"properties": {"policy": {"enum": ["redis-sentinel"]}}}, "then": REDIS_SENTINEL},
+    },
+    "encrypt_fields": ["redis_password", "sentinel_password"],
+}
+
+_Key = Callable[[Context], "str | None"]
+_Amount = Callable[[Context], float]
+
+
+class _Rule:
+    """One limit: how to find its key, count, window and the three header names for a request."""
+
+    __slots__ = ("amount", "headers", "key", "prefix", "text", "window")
+
+    def __init__(self, key: _Key, count: Any, window: Any, prefix: str = "") -> None:
+        self.key = key
+        self.amount = _amount(count)
+        self.window = _amount(window)
+        self.prefix = prefix
+        self.text = to_text(count) if not isinstance(count, str) else None
+        self.headers = ("", "", "")
+
+
+class LimitCount(Plugin):
+    name = "limit-count"
+    priority = 1002
+    version = 0.5
+    schema = SCHEMA
+    metadata_schema: ClassVar[Schema] = {
+        "type": "object",
+        "properties": {key: {"type": "string", "default": name} for key, name in DEFAULT_HEADERS.items()},
+    }
+    encrypt_fields = ("redis_password", "sentinel_password")
+    #: the configuration with which each group was first seen: limit-count/init.lua keeps it as long as the process
+    groups: ClassVar[dict[str, Conf]] = {}
+
+    def __init__(self, conf: Conf, scope: Scope) -> None:
+        super().__init__(conf, scope)
+        self._store: Shared = scope.shared("plugin-limit-count")
+        self._namespace = _namespace(conf, scope)
+        self._show = conf["show_limit_quota_header"]
+        message = conf.get("rejected_msg")
+        self._rejected = Exit(conf["rejected_code"], {"error_msg": message} if message else None)
+        self._sliding = conf["window_type"] == "sliding"
+        self._metadata: Any = self
+        self._rules = _rules(conf)
+        self._single = None if "rules" in conf else self._rules[0]
+
+    @classmethod
+    def check(cls, conf: dict[str, Any]) -> str | None:
+        """Rules against count, the group's first configuration, intervals, and the policies that aren't emulated."""
+        if "rules" in conf and ("count" in conf or "time_window" in conf):
+            return _BOTH
+        if "group" in conf and (problem := cls._check_group(conf)):
+            return problem
+        keys = [rule["key"] for rule in conf.get("rules", ())]
+        if repeated := next((key for index, key in enumerate(keys) if key in keys[:index]), None):
+            return f"duplicate key '{repeated}' in rules"
+        return _check_policy(conf)
+
+    @classmethod
+    def reword(cls, problem: str, conf: dict[str, Any]) -> str:
+        """The schema's message, in limit-count's own words where count and rules collide."""
+        collide = "rules" in conf and ("count" in conf or "time_window" in conf)
+        return _BOTH if collide and "value should match only one schema" in problem else problem
+
+    @classmethod
+    def _check_group(cls, conf: dict[str, Any]) -> str | None:
+        if "rules" in conf:
+            return "group and rules cannot be specified at the same time"
+        if "_vid" in conf:
+            return "group is not supported"
+        fields = {*SCHEMA["properties"], *_POLICIES.get(conf["policy"], {}).get("properties", ())}
+        first = cls.groups.setdefault(conf["group"], dict(conf))
+        return "group conf mismatched" if any(first.get(f) != conf.get(f) for f in fields) else None
+
+    def access(self, ctx: Context) -> MaybeVerdict:
+        """Count the request against the limit, or against each rule whose key is there."""
+        metadata = self.scope.metadata("limit-count")
+        if metadata is not self._metadata:
+            self._name_headers(metadata)
+        rule = self._single
+        try:
+            if rule is not None:
+                key = rule.key(ctx)
+                return self._count(ctx, rule, ctx.remote_addr if key is None else key)
+            return self._count_rules(ctx)
+        except ValueError as problem:
+            return self._degrade(f"failed to get rate limit rules: {problem}", Exit(500))
+
+    def _count_rules(self, ctx: Context) -> Exit | None:
+        applied = False
+        for rule in self._rules:
+            key = rule.key(ctx)
+            if key is not None:
+                applied = True
+                if verdict := self._count(ctx, rule, key):
+                    return verdict
+        return None if applied else self._degrade("failed to get rate limit rules: nil", Exit(500))
+
+    def _count(self, ctx: Context, rule: _Rule, key: str) -> Exit | None:
+        limit = rule.amount(ctx)
+        window = rule.window(ctx)
+        name = self._namespace + key
+        counted_by = self._slide if self._sliding else self._consume
+        rejected, left, reset = counted_by(name, limit, window)
+        reset = floor(reset * 100) / 100
+        ctx.variables["rate_limiting_info"] = (
+            f'{{"rate_limiting_key":"{name}","rate_limiting_limit":{int(limit)},'
+            f'"rate_limiting_remaining":{left},"rate_limiting_reset":{int(reset)}}}'
+        )
+        if self._show:
+            limit_name, remaining_name, reset_name = rule.headers
+            answer = ctx.response
+            answer.set(limit_name, rule.text or to_text(limit))
+            answer.set(remaining_name, str(left))
+            answer.set(reset_name, f"{reset:.14g}")
+        return self._rejected if rejected else None
+
+    def _consume(self, name: str, limit: float, window: float) -> tuple[bool, int, float]:
+        """A fixed window: (refused, how many are left, seconds until it ends)."""
+        left = int(limit - (self._store.incr(name, 1, 0, window) or 0))
+        if left == limit - 1:
+            return False, left, window
+        reset = self._store.ttl(name) or 0
+        return (True, 0, reset) if left < 0 else (False, left, reset)
+
+    def _slide(self, name: str, limit: float, window: float) -> tuple[bool, int, float]:
+        """A window that slides: the last window's count weighs by the part of it still in view."""
+        now = self.scope.clock.time()
+        number = int(now // window)
+        left = window - now % window
+        current_key = f"{name}.{number}.counter"
+        last = min(self._store.get(f"{name}.{number - 1}.counter") or 0, limit)
+        current = self._store.get(current_key) or 0
+        rate = last / window
+        if current >= limit:
+            return True, 0, _round_up(left)
+        if rate * left + current >= limit:
+            return True, 0, _round_up(max(0, left - (limit - current) / rate))
+        current = self._store.incr(current_key, 1, 0, window * 2) or 1
+        return False, floor(limit - current - rate * left), _round_up(left)
+
+    def _degrade(self, message: str, verdict: Exit) -> Exit | None:
+        self.scope.log("error", message)
+        return None if self.conf["allow_degradation"] else verdict
+
+    def _name_headers(self, metadata: Any) -> None:
+        self._metadata = metadata
+        known = {**DEFAULT_HEADERS, **(metadata or {})}
+        for rule in self._rules:
+            named = [self.conf.get(key) or known[key] for key in DEFAULT_HEADERS]
+            if rule.prefix:
+                named = [name.replace("RateLimit-", f"{rule.prefix}-RateLimit-", 1) for name in named]
+            rule.headers = (named[0], named[1], named[2])
+
+
+def _namespace(conf: Conf, scope: Scope) -> str:
+    """What stands before the key: the group, or the resource and a digest of the configuration."""
+    if "group" in conf:
+        return f"{conf['group']}:"
+    kind, identity, _ = scope.resource
+    digest = zlib.crc32(dumps(conf, sort_keys=True, default=dict).encode())
+    suffix = f"{conf['_vid']}:" if "_vid" in conf else ""
+    return f"/apisix/{kind}/{identity}:{digest}:{suffix}"
+
+
+def _rules(conf: Conf) -> tuple[_Rule, ...]:
+    if "rules" not in conf:
+        return (_Rule(_key(conf["key"], conf["key_type"]), conf["count"], conf["time_window"]),)
+    return tuple(
+        _Rule(counted(rule["key"]), rule["count"], rule["time_window"], rule.get("header_prefix", str(index)))
+        for index, rule in enumerate(conf["rules"], 1)
+    )
+
+
+def _key(key: str, kind: str) -> _Key:
+    if kind == "constant":
+        return lambda ctx: key
+    return counted(key) if kind == "var_combination" else getter(key)
+
+
+def _amount(value: Any) -> _Amount:
+    """The count or window of a request: a number, or text with variables that must come to a positive integer."""
+    if not isinstance(value, str):
+        return lambda ctx: value
+    template = resolve(value)
+
+    def amount(ctx: Context) -> float:
+        text = template(ctx)
+        number = to_number(text)
+        if number is None or number <= 0 or number != floor(number) or number > _LARGEST:
+            raise ValueError(f"{value!r} came to {text!r}, which is no positive integer")
+        return number
+
+    return amount
+
+
+def _round_up(seconds: float) -> float:
+    return ceil(seconds * 100) / 100
+
+
+def _check_policy(conf: dict[str, Any]) -> str | None:
+    policy, interval = conf["policy"], conf["sync_interval"]
+    if policy == "local":
+        return None
+    if interval != -1 and interval < 0.1:
+        return "sync_interval should not be smaller than 0.1"
+    window = conf.get("time_window")
+    if interval != -1 and isinstance(window, int) and interval >= window:
+        return "sync_interval should be smaller than time_window"
+    return f"policy {policy} is not emulated, only local is"
