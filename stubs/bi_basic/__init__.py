@@ -1,0 +1,1 @@
+"""bi-basic: tenants, users and the login that hands out JWTs."""

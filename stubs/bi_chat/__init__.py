@@ -1,0 +1,1 @@
+"""bi-chat: answers token by token, by server-sent events, WebSocket and gRPC streams."""

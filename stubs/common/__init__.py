@@ -1,0 +1,1 @@
+"""What the five stand-ins share: settings, wiring, registration, journal, knobs, logs, metrics."""
