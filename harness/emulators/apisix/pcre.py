@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 
 _POSIX = {
@@ -196,3 +197,13 @@ class _Translation:
 
 def _translate(pattern: str) -> str:
     return _Translation(pattern).run()
+
+
+def problem(patterns: Iterable[str]) -> str | None:
+    """What is wrong with the first pattern that doesn't compile, or None."""
+    for pattern in patterns:
+        try:
+            compile(pattern)
+        except ValueError as error:
+            return str(error)
+    return None

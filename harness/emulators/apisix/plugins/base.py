@@ -94,7 +94,7 @@ class Scope(Protocol):
         ssl_verify: bool = True,
         keepalive: bool = True,
     ) -> Response:
-        """An HTTP request of the plugin's own; raises OSError or TimeoutError when none came `within` that many seconds."""
+        """An HTTP request of the plugin's own; raises OSError, or TimeoutError after `within` seconds."""
         ...
 
     def log(self, level: str, message: str) -> None:
