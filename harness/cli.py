@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -37,9 +36,9 @@ def up(
     port: Annotated[list[str] | None, typer.Option(help="a fixed port, NAME=NUMBER (http, admin, nacos …)")] = None,
 ) -> None:
     """Start the declared platform and keep it until Ctrl-C (or `harness down`)."""
-    from harness import up as command
+    from harness import running
 
-    command.run(
+    running.up(
         engine=engine,
         environment=env,
         platform=platform,
@@ -60,9 +59,9 @@ def _ports(given: list[str]) -> dict[str, int]:
 @app.command()
 def status(name: Name = "default", as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
     """Show what runs, where, and whether it answers."""
-    from harness import up as command
+    from harness import running
 
-    raise typer.Exit(command.status(name, as_json=as_json))
+    raise typer.Exit(running.status(name, as_json=as_json))
 
 
 @app.command()
@@ -73,17 +72,17 @@ def logs(
     name: Name = "default",
 ) -> None:
     """Show the last log lines of one component or of all."""
-    from harness import up as command
+    from harness import running
 
-    command.logs(name, component, follow=follow, lines=lines)
+    running.logs(name, component, follow=follow, lines=lines)
 
 
 @app.command()
 def down(name: Name = "default") -> None:
     """Stop a stack that `harness up` started."""
-    from harness import up as command
+    from harness import running
 
-    command.down(name)
+    running.down(name)
 
 
 @app.command()
@@ -106,8 +105,3 @@ def main() -> None:
     except HarnessError as error:
         print(f"harness: {error}", file=sys.stderr)
         raise SystemExit(1) from None
-
-
-def print_json(value: Any) -> None:
-    """One JSON object on one line of stdout."""
-    print(json.dumps(value))

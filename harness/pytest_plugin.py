@@ -1,1 +1,140 @@
-"""Options and fixtures of the pytest plugin."""
+"""Options and fixtures only: a running stack, its clients, and a reset to the declared state after each test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from harness.clients import ApisixClient, NacosClient
+    from harness.gateway import Gateway
+    from harness.services import ServiceHandle
+    from harness.stack import Stack
+
+DEFAULT_PLATFORM = "stubs/platform.yaml"
+STACK = pytest.StashKey["Stack"]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """--engine, --env, --platform, --keep-stack."""
+    group = parser.getgroup("harness", "the platform that scenarios run against")
+    group.addoption("--engine", default="embedded", help="where the platform runs: embedded (default)")
+    group.addoption("--env", default="dev", help="the environment, DEPLOY_ENV (default: dev)")
+    group.addoption("--platform", default=None, metavar="FILE", help=f"the platform file (default: {DEFAULT_PLATFORM})")
+    group.addoption("--keep-stack", action="store_true", help="after the last test keep the stack until Ctrl-C")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Tell of the marker, and refuse options that can't go together."""
+    config.addinivalue_line("markers", "requires(*capabilities): what the engine must be able to do for this scenario")
+    if config.getoption("--keep-stack") and config.getoption("numprocesses", None):
+        raise pytest.UsageError("--keep-stack keeps one stack: run without -n")
+
+
+def _platform(config: pytest.Config) -> Path:
+    return Path(config.getoption("--platform") or config.rootpath / DEFAULT_PLATFORM)
+
+
+@pytest.fixture(scope="session")
+def stack(request: pytest.FixtureRequest) -> Iterator[Stack]:
+    """The running platform; one per session, and one per xdist worker."""
+    from harness.errors import HarnessError
+    from harness.stack import Stack
+
+    config = request.config
+    try:
+        running = Stack.start(_platform(config), config.getoption("--env"), config.getoption("--engine"))
+    except HarnessError as error:
+        pytest.exit(f"the stack did not start\n{error}", returncode=3)
+    config.stash[STACK] = running
+    yield running
+    if config.getoption("--keep-stack"):
+        _keep(config, running)
+    running.stop()
+
+
+def _keep(config: pytest.Config, running: Stack) -> None:
+    from harness.running import wait_for_interrupt
+
+    capture = config.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled():
+        print(f"\nthe stack is kept: {running.endpoints.gateway_http}; Ctrl-C ends it", flush=True)
+        wait_for_interrupt()
+
+
+@pytest.fixture(autouse=True)
+def _declared_state(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Refuse what the engine can't do; afterwards put the stack back to its declared state."""
+    if "stack" not in request.fixturenames:
+        yield
+        return
+    running: Stack = request.getfixturevalue("stack")
+    _refuse_what_it_cannot(request.node, running)
+    running.begin_test()
+    yield
+    running.reset()
+
+
+def _refuse_what_it_cannot(node: pytest.Item, running: Stack) -> None:
+    needed = [capability for marker in node.iter_markers("requires") for capability in marker.args]
+    if lacking := running.lacks(needed):
+        pytest.skip(f"not applicable on the {running.engine.name} engine, which lacks: {lacking}")
+
+
+@pytest.fixture
+def gateway(stack: Stack) -> Iterator[Gateway]:
+    """An httpx client on the gateway, with helpers for the declared consumers' credentials."""
+    with stack.gateway() as client:
+        yield client
+
+
+@pytest.fixture
+def apisix(stack: Stack) -> ApisixClient:
+    """The Admin API."""
+    return stack.apisix
+
+
+@pytest.fixture
+def nacos(stack: Stack) -> NacosClient:
+    """Nacos' HTTP API."""
+    return stack.nacos
+
+
+@pytest.fixture
+def service(stack: Stack) -> Callable[[str], ServiceHandle]:
+    """`service("bi-basic")`: a handle on its replicas, their journals and knobs."""
+    return stack.service
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Iterator[None, pytest.TestReport, pytest.TestReport]:  # type: ignore[type-arg]
+    """On failure, add what was asked and answered, what the gateway decided, and the last logs."""
+    report: pytest.TestReport = yield
+    running = item.config.stash.get(STACK, None)
+    if running is not None and call.when == "call" and report.failed:
+        from harness.report import sections
+
+        report.sections.extend(sections(running))
+    return report
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    """Which platform runs where."""
+    if config.rootpath.joinpath(DEFAULT_PLATFORM).exists() or config.getoption("--platform"):
+        engine, environment = config.getoption("--engine"), config.getoption("--env")
+        return f"harness: {_platform(config)} ({environment}) on the {engine} engine"
+    return None
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """What ran: each component, real or emulated, and how long the stack took to be ready."""
+    running = config.stash.get(STACK, None)
+    if running is None:
+        return
+    parts = [f"{component} {what}" for component, what in running.engine.versions.items()]
+    terminalreporter.write_line(f"harness: {', '.join(parts)}; ready after {running.timings['ready']} s")

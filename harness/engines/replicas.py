@@ -76,17 +76,22 @@ class _Paused:
 class WarmParent:
     """The process that has imported all that replicas need, and forks one for each line it is told.
 
-    It is told `{"id", "service", "env", "log"}` and says `{"event": "ready", "id", "pid", "http", "grpc"}` and
-    `{"event": "exited", "id", "pid", "code"}`, one JSON object a line.
+    It is told `{"id", "service", "env", "log"}` and says `{"event": "ready", "id", "pid", "http", "grpc"}`,
+    `{"event": "exited", "id", "pid", "code"}` and, of an order that it can't obey, `{"event": "error", "message"}`, one
+    JSON object a line.
     """
 
     def __init__(self, command: Sequence[str], log: Path, cwd: Path | None = None) -> None:
         self._events: dict[str, dict[str, object]] = {}
+        self._refusals: list[str] = []
         self.lines = LineProcess(command, log=log, heard=self._heard, cwd=cwd)
 
     def _heard(self, line: str) -> None:
         event = json.loads(line)
-        self._events[event["id"]] = event
+        if event["event"] == "error":
+            self._refusals.append(event["message"])
+        elif "id" in event:
+            self._events[event["id"]] = event
 
     def fork(self, launch: Launch) -> None:
         """Ask for a replica; returns at once."""
@@ -101,7 +106,11 @@ class WarmParent:
 
     def wait(self, id: str, kind: str, timeout: float, log: Path) -> dict[str, object]:
         """Until a replica's event `kind`; raises NotReady with its log when it ends instead, or in `timeout` s."""
-        self.lines.wait_for(lambda: self.last(id)["event"] in (kind, "exited"), timeout, f"{id} to be {kind}")
+        self.lines.wait_for(
+            lambda: bool(self._refusals) or self.last(id)["event"] in (kind, "exited"), timeout, f"{id} to be {kind}"
+        )
+        if self._refusals:
+            raise EngineUnavailable(f"the warm parent refused an order: {self._refusals.pop(0)}", where=id)
         event = self.last(id)
         if event["event"] != kind:
             raise NotReady(

@@ -1,0 +1,71 @@
+"""What only the emulators can do for a test: forget, take snapshots, move the clock, tell why."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from typing import Any
+from urllib.parse import urlsplit
+
+from harness.engines.base import Endpoints
+from harness.errors import RemoteError
+
+Json = Any
+
+
+class _Control:
+    """One emulator's `/_harness/` end-points over a kept connection."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=5)
+
+    def ask(self, method: str, path: str, body: Json = None) -> Json:
+        self.send(method, path, body)
+        return self.receive(method, path)
+
+    def send(self, method: str, path: str, body: Json = None) -> None:
+        payload = None if body is None else json.dumps(body)
+        self._connection.request(method, f"/_harness/{path}", payload, {"Content-Type": "application/json"})
+
+    def receive(self, method: str, path: str) -> Json:
+        answer = self._connection.getresponse()
+        text = answer.read().decode()
+        if answer.status >= 400:
+            raise RemoteError(f"{method} /_harness/{path}", status=answer.status, body=text, where=self._url)
+        return json.loads(text) if text else None
+
+
+class Emulated:
+    """The test-side powers of the gateway's and Nacos' emulators."""
+
+    def __init__(self, endpoints: Endpoints) -> None:
+        self._gateway = _Control(endpoints.control_url)
+        self._nacos = _Control(endpoints.nacos_http)
+        self._snapshot: str | None = None
+
+    def remember(self) -> None:
+        """Take Nacos' state as the one to go back to."""
+        self._snapshot = self._nacos.ask("POST", "snapshot")["id"]
+
+    def reset(self) -> None:
+        """Nacos' configuration as remembered, both clocks to now, the gateway's counters and journal empty."""
+        self._gateway.send("POST", "reset")
+        self._nacos.send("POST", "restore", {"id": self._snapshot})
+        self._gateway.receive("POST", "reset")
+        self._nacos.receive("POST", "restore")
+
+    def advance(self, seconds: float) -> None:
+        """Move the gateway's and Nacos' clocks forward."""
+        for emulator in (self._gateway, self._nacos):
+            emulator.ask("POST", "clock/advance", {"seconds": seconds})
+
+    def journal(self, last: int = 20, request_id: str = "") -> list[Json]:
+        """The gateway's last decisions, oldest first."""
+        query = f"journal?last={last}" + (f"&request_id={request_id}" if request_id else "")
+        entries: list[Json] = self._gateway.ask("GET", query)["entries"]
+        return entries
+
+    def explain(self, request: Json) -> Json:
+        """What the gateway would do with {"method", "uri", "headers"}, and why."""
+        return self._gateway.ask("POST", "explain", request)
