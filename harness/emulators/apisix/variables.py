@@ -17,6 +17,8 @@ from harness.emulators.apisix.match.expression import Getter, latin
 from harness.emulators.apisix.match.lua_values import to_text
 
 NGINX_VERSION = "1.29.2"
+#: the note in which limit-count leaves (key, limit, remaining, seconds to the end of the window)
+RATE_LIMITING_INFO = "limit-count.info"
 
 #: core.utils.resolve_var: $name, ${name}, ${name ?? default}; a backslash before the dollar leaves it alone
 _TEMPLATE = re.compile(r"(?<!\\)\$(?:\{\s*([^}]+?)\s*\}|([\w.]+))", re.ASCII)
@@ -61,6 +63,17 @@ def _cipher(ctx: Context) -> str | None:
 def _tries(read: Callable[[Try], str]) -> Getter:
     """The tries' values joined as nginx joins them; nothing when there was no try."""
     return lambda ctx: ", ".join(read(attempt) for attempt in ctx.tries) or None
+
+
+def _rate_limiting_info(ctx: Context) -> str | None:
+    """What limit-count last decided (core.utils.set_var_rate_limiting_info)."""
+    if RATE_LIMITING_INFO not in ctx.notes:
+        return None
+    key, limit, remaining, reset = ctx.notes[RATE_LIMITING_INFO]
+    return (
+        f'{{"rate_limiting_key":"{key}","rate_limiting_limit":{int(limit)},'
+        f'"rate_limiting_remaining":{remaining},"rate_limiting_reset":{int(reset)}}}'
+    )
 
 
 def _seconds(value: float | None) -> str:
@@ -113,6 +126,7 @@ VARIABLES: Mapping[str, Getter] = {
     "nginx_version": lambda ctx: NGINX_VERSION,
     "pid": lambda ctx: str(os.getpid()),
     "query_string": lambda ctx: ctx.query,
+    "rate_limiting_info": _rate_limiting_info,
     "realip_remote_addr": lambda ctx: ctx.client.remote_addr,
     "realip_remote_port": lambda ctx: str(ctx.client.remote_port),
     "remote_addr": lambda ctx: ctx.remote_addr,

@@ -13,7 +13,7 @@ from harness.emulators.apisix.match.lua_values import to_number, to_text
 from harness.emulators.apisix.plugins.base import Conf, Plugin, Schema, Scope, Shared
 from harness.emulators.apisix.plugins.redis_schema import REDIS, REDIS_CLUSTER, REDIS_SENTINEL
 from harness.emulators.apisix.plugins.templates import counted
-from harness.emulators.apisix.variables import getter, resolve
+from harness.emulators.apisix.variables import RATE_LIMITING_INFO, getter, resolve
 
 _AMOUNT: Schema = {"oneOf": [{"type": "integer", "exclusiveMinimum": 0}, {"type": "string"}]}
 _POLICIES = {"redis": REDIS, "redis-cluster": REDIS_CLUSTER, "redis-sentinel": REDIS_SENTINEL}
@@ -80,7 +80,7 @@ class _Rule:
         self.window = _amount(window)
         self.prefix = prefix
         self.text = to_text(count) if not isinstance(count, str) else None
-        self.headers = ("", "", "")
+        self.headers: tuple[tuple[str, str], ...] = ()
 
 
 class LimitCount(Plugin):
@@ -162,21 +162,14 @@ class LimitCount(Plugin):
 
     def _count(self, ctx: Context, rule: _Rule, key: str) -> Exit | None:
         limit = rule.amount(ctx)
-        window = rule.window(ctx)
         name = self._namespace + key
         counted_by = self._slide if self._sliding else self._consume
-        rejected, left, reset = counted_by(name, limit, window)
+        rejected, left, reset = counted_by(name, limit, rule.window(ctx))
         reset = floor(reset * 100) / 100
-        ctx.variables["rate_limiting_info"] = (
-            f'{{"rate_limiting_key":"{name}","rate_limiting_limit":{int(limit)},'
-            f'"rate_limiting_remaining":{left},"rate_limiting_reset":{int(reset)}}}'
-        )
+        ctx.notes[RATE_LIMITING_INFO] = (name, limit, left, reset)
         if self._show:
-            limit_name, remaining_name, reset_name = rule.headers
-            answer = ctx.response
-            answer.set(limit_name, rule.text or to_text(limit))
-            answer.set(remaining_name, str(left))
-            answer.set(reset_name, f"{reset:.14g}")
+            values = (rule.text or to_text(limit), str(left), str(int(reset) if reset.is_integer() else reset))
+            _answer(ctx, rule.headers, values)
         return self._rejected if rejected else None
 
     def _consume(self, name: str, limit: float, window: float) -> tuple[bool, int, float]:
@@ -214,7 +207,16 @@ class LimitCount(Plugin):
             named = [self.conf.get(key) or known[key] for key in DEFAULT_HEADERS]
             if rule.prefix:
                 named = [name.replace("RateLimit-", f"{rule.prefix}-RateLimit-", 1) for name in named]
-            rule.headers = (named[0], named[1], named[2])
+            rule.headers = tuple((name.lower(), name) for name in named)
+
+
+def _answer(ctx: Context, names: tuple[tuple[str, str], ...], values: tuple[str, ...]) -> None:
+    response = ctx.response
+    if response.items:
+        for (_, name), value in zip(names, values, strict=True):
+            response.set(name, value)
+    else:
+        response.items = [(lower, name, value) for (lower, name), value in zip(names, values, strict=True)]
 
 
 def _namespace(conf: Conf, scope: Scope) -> str:
