@@ -10,6 +10,7 @@ from harness.clock import Clock
 from harness.emulators.apisix.context import Context, MaybeVerdict
 
 if TYPE_CHECKING:
+    from harness.emulators.apisix.compiled import Upstream
     from harness.emulators.apisix.consumers import ConsumerEntry, ConsumerIndex
     from harness.emulators.apisix.exchange import App, Response
 
@@ -81,6 +82,12 @@ class Scope(Protocol):
 
     def secret(self, value: Any) -> Any:
         """`value` with $env:// and $secret:// references resolved, in depth."""
+        ...
+
+    def upstream(self, which: str | Mapping[str, Any]) -> Upstream | None:
+        """The upstream to put into `ctx.upstream`: by id, as it is now (None: there is none of that id), or one of the
+        plugin's own, made from its configuration when the plugin is built (health checks included).
+        """
         ...
 
     async def fetch(

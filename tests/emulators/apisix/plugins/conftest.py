@@ -83,6 +83,7 @@ class MemoryScope:
     resource: tuple[str, str, int] = ("routes", "1", 1)
     attr: Mapping[str, Any] = field(default_factory=dict)
     stores: dict[str, MemoryStore] = field(default_factory=dict)
+    upstreams: dict[str, Any] = field(default_factory=dict)
     kept: dict[str, Any] = field(default_factory=dict)
     plugin_metadata: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     entries: dict[str, list[ConsumerEntry]] = field(default_factory=dict)
@@ -111,6 +112,10 @@ class MemoryScope:
 
     def secret(self, value: Any) -> Any:
         return value
+
+    def upstream(self, which: str | Mapping[str, Any]) -> Any:
+        """Stands for the compiled upstream: the id's entry in `upstreams`, or the configuration itself."""
+        return self.upstreams.get(which) if isinstance(which, str) else which
 
     async def fetch(
         self,
