@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Mapping
 
 import uvloop
@@ -17,6 +18,7 @@ FAILED = 1
 
 def run_replica(name: str, env: Mapping[str, str], on_ready: run.OnReady | None = None) -> int:
     """Run a replica of the service `name` until SIGTERM; 0 after an orderly end, 2 for a wrong environment, 1 else."""
+    gc.enable()  # __main__ turned it off for the imports
     try:
         told = settings.from_env(name, env)
     except ValueError as error:

@@ -41,8 +41,8 @@ def main(*, die_with_parent: bool) -> int:
     if die_with_parent:
         # Linux sends it when the *thread* that started this process ends: start it from a thread that stays.
         _prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-    gc.collect()
     gc.freeze()  # the collector of a child would otherwise touch, and so copy, every page inherited
+    gc.enable()
     return Parent().serve()
 
 
