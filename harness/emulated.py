@@ -48,9 +48,12 @@ class Emulated:
         """Take Nacos' state as the one to go back to."""
         self._snapshot = self._nacos.ask("POST", "snapshot")["id"]
 
-    def reset(self) -> None:
-        """Nacos' configuration as remembered, both clocks to now, the gateway's counters and journal empty."""
-        self._gateway.send("POST", "reset")
+    def reset(self, revision: int = 0) -> None:
+        """Nacos' configuration as remembered, both clocks to now, the gateway's counters and journal empty.
+
+        The gateway answers when it has seen etcd's `revision`.
+        """
+        self._gateway.send("POST", "reset", {"revision": revision})
         self._nacos.send("POST", "restore", {"id": self._snapshot})
         self._gateway.receive("POST", "reset")
         self._nacos.receive("POST", "restore")

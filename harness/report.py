@@ -65,7 +65,8 @@ def decision_text(entry: dict[str, Any], indent: str = "") -> str:
 
 def _tree(value: Any, indent: str) -> str:
     if isinstance(value, dict):
-        return "\n".join(_branch(str(key), inner, indent) for key, inner in value.items() if inner not in (None, "", [], {}))
+        told = {str(key): inner for key, inner in value.items() if inner not in (None, "", [], {})}
+        return "\n".join(_branch(key, inner, indent) for key, inner in told.items())
     if isinstance(value, list):
         return "\n".join(_branch("-", inner, indent) for inner in value)
     return f"{indent}{value}"
@@ -82,6 +83,6 @@ def _is_short(value: Any) -> bool:
 
 
 def _logs(stack: Stack) -> Sequence[tuple[str, str]]:
-    names = ["gateway", *sorted({name for name in stack.involved()})]
+    names = ["gateway", *sorted(stack.involved())]
     pairs = [(name, stack.engine.logs(name, LOG_LINES)) for name in names]
     return [(name, text) for name, text in pairs if text]

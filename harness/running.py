@@ -111,10 +111,16 @@ def _keep(engine: str, environment: str, platform: Path, name: str, as_json: boo
         state = describe(stack)
         with _published(name, state):
             print(json.dumps(state["endpoints"]) if as_json else _endpoints_text(state), flush=True)
-            while True:
-                signal.pause()
+            wait_for_interrupt()
     finally:
         stack.stop()
+
+
+def wait_for_interrupt() -> None:
+    """Sleep until Ctrl-C, which is taken as the wish to end and not raised."""
+    with contextlib.suppress(KeyboardInterrupt):
+        while True:
+            signal.pause()
 
 
 def _nothing(status: Status) -> None:

@@ -19,8 +19,6 @@ class ReplicaHandle:
     def __init__(self, replica: Replica) -> None:
         self._replica = replica
         self._connection: tuple[str, http.client.HTTPConnection] | None = None
-        #: whether something was done to it that a reset has to undo
-        self.touched = False
 
     def __repr__(self) -> str:
         return f"<{self.service}/{self.index} {self.state} {self.http}>"
@@ -57,17 +55,14 @@ class ReplicaHandle:
 
     def kill(self) -> None:
         """`kill -9`, and wait until it is gone."""
-        self.touched = True
         self._replica.kill()
 
     def stop(self) -> None:
         """SIGTERM: it deregisters, drains and ends."""
-        self.touched = True
         self._replica.stop()
 
     def pause(self) -> None:
         """Freeze it: connections stay open and nothing answers."""
-        self.touched = True
         self._replica.pause()
 
     def resume(self) -> None:
@@ -76,7 +71,6 @@ class ReplicaHandle:
 
     def restart(self) -> None:
         """End it if it runs, start it anew, wait until it is ready."""
-        self.touched = True
         self._replica.restart()
 
     @property
@@ -101,7 +95,6 @@ class ReplicaHandle:
         knobs: dict[str, Json] = {name: value * 1000 for name, value in milliseconds.items() if value is not None}
         given = {"error_rate": error_rate, "error_status": error_status, "status": status, "seed": seed}
         knobs.update({name: value for name, value in given.items() if value is not None})
-        self.touched = True
         self.ask("PUT", "/_stub/knobs", knobs)
 
     def ask(self, method: str, path: str, body: Json = None) -> Json:
@@ -122,7 +115,14 @@ class ReplicaHandle:
             self._connection = (self.http, http.client.HTTPConnection(self.http, timeout=5))
         return self._connection[1]
 
-    def send_reset(self) -> None:
+    def revive(self) -> None:
+        """Wake it if it is paused, restart it if it is dead."""
+        if self.state == "paused":
+            self.resume()
+        elif self.pid is None:
+            self._replica.restart()
+
+    def ask_reset(self) -> None:
         """First half of a reset: ask, without waiting for the answer."""
         self._connect().request("POST", "/_stub/reset")
 
@@ -130,7 +130,6 @@ class ReplicaHandle:
         """Second half: the answer."""
         answer = self._connect().getresponse()
         answer.read()
-        self.touched = False
 
 
 class ServiceHandle:
@@ -173,3 +172,20 @@ class ServiceHandle:
     def scale(self, count: int) -> None:
         """Start or stop replicas until there are `count`."""
         self._engine.scale(self.name, count)
+
+    def revive(self, count: int) -> None:
+        """As declared: `count` replicas, all running."""
+        if len(self._engine.replicas(self.name)) != count:
+            self.scale(count)
+        for replica in self.replicas:
+            replica.revive()
+
+    def ask_reset(self) -> None:
+        """First half of emptying the journals and resting the knobs: all replicas work on it at once."""
+        for replica in self.replicas:
+            replica.ask_reset()
+
+    def finish_reset(self) -> None:
+        """Second half: every answer."""
+        for replica in self.replicas:
+            replica.finish_reset()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 from harness.model import Platform
@@ -38,6 +39,15 @@ class Endpoints:
     nacos_username: str = ""
     nacos_password: str = field(default="", repr=False)
     etcd_url: str = ""
+
+
+@dataclass(frozen=True)
+class NacosAccess:
+    """Where Nacos' HTTP API is, and who may use it."""
+
+    http: str
+    username: str
+    password: str = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -128,6 +138,11 @@ class Engine(Protocol):
         ...
 
     @property
+    def nacos(self) -> NacosAccess:
+        """Nacos' address and credentials, known before the gateway is ready."""
+        ...
+
+    @property
     def versions(self) -> Mapping[str, str]:
         """Component → what it is, real or emulated, with its version: for the header of a run."""
         ...
@@ -166,6 +181,10 @@ class Engine(Protocol):
 
     def status(self) -> Sequence[Status]:
         """Every component and replica."""
+        ...
+
+    def log_files(self, component: str) -> Sequence[Path]:
+        """The log files of a component, service or replica. Raises LookupError for an unknown one."""
         ...
 
     def logs(self, component: str, lines: int = 20) -> str:

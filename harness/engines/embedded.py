@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from harness import processes
-from harness.engines.base import Endpoints, Progress, Status
+from harness.engines.base import Endpoints, NacosAccess, Progress, Status
 from harness.engines.lines import LineProcess
 from harness.engines.replicas import CommandReplica, Launch, WarmParent, WarmReplica
 from harness.etcd_process import EtcdProcess
@@ -110,6 +110,11 @@ class EmbeddedEngine:
             server = self._servers[component]
             server.lines.wait_for(lambda: bool(server.addresses), timeout, f"{component} to be ready")
         self._progress(next(status for status in self.status() if status.component == component))
+
+    @property
+    def nacos(self) -> NacosAccess:
+        """Nacos' address and credentials, known before the gateway is ready."""
+        return NacosAccess(self._addresses("nacos")["http"], "nacos", self._password)
 
     @property
     def endpoints(self) -> Endpoints:
