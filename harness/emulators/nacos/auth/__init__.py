@@ -1,0 +1,1 @@
+"""Who may do what: users, roles, permissions and tokens. Pure: no sockets, the clock injected."""

@@ -1,0 +1,128 @@
+"""What configuration keeps: keys, entries, gray variants, history rows; frozen, and the rules of publishing."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from harness.emulators.nacos.errors import invalid
+
+TYPES = ("text", "json", "xml", "yaml", "html", "properties", "toml", "unset")
+MAX_CONTENT = 10 * 1024 * 1024
+
+_PARAM = re.compile(r"[0-9a-zA-Z\-_:.]+")
+_TENANT = re.compile(r"[0-9a-zA-Z\-_.:]*")
+
+
+class ConfigKey(NamedTuple):
+    """The identity of a configuration; the public tenant is the empty string."""
+
+    tenant: str
+    group: str
+    data_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What a publisher hands in."""
+
+    content: str
+    type: str | None = None
+    app_name: str = ""
+    desc: str | None = None
+    use: str | None = None
+    effect: str | None = None
+    schema: str | None = None
+    tags: str | None = None
+    encrypted_data_key: str = ""
+    user: str = ""
+    ip: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A stored configuration (or a gray or tagged variant of one). Times are ms since the epoch."""
+
+    id: int
+    key: ConfigKey
+    content: str
+    md5: str
+    type: str
+    app_name: str
+    desc: str | None
+    use: str | None
+    effect: str | None
+    schema: str | None
+    tags: str | None
+    encrypted_data_key: str
+    create_user: str
+    create_ip: str
+    created: int
+    modified: int
+
+
+@dataclass(frozen=True, slots=True)
+class Gray:
+    """A beta variant: who asks from one of `ips` gets it."""
+
+    entry: Entry
+    ips: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A history row: the old content of an update or a delete, the new one of an insert."""
+
+    id: int
+    operation: str
+    entry: Entry
+    user: str
+    ip: str
+    at: int
+    variant: str = "formal"
+
+
+class Found(NamedTuple):
+    """What a query gets: the entry, and whether it is the beta variant or one of a tag."""
+
+    entry: Entry
+    beta: bool = False
+    tag: str = ""
+
+
+def digest(content: str) -> str:
+    """The md5 clients compare: lower-case hex over UTF-8."""
+    return hashlib.md5(content.encode("utf-8", "surrogatepass"), usedforsecurity=False).hexdigest()
+
+
+def check_key(key: ConfigKey) -> None:
+    """Refuse a key as `ParamUtils` does; raises NacosError (400)."""
+    if not _PARAM.fullmatch(key.data_id) or len(key.data_id) > 256:
+        raise invalid(f"invalid dataId : {key.data_id}", code=20008)
+    if not _PARAM.fullmatch(key.group) or len(key.group) > 128:
+        raise invalid(f"invalid group : {key.group}")
+    check_tenant(key.tenant)
+
+
+def check_tenant(tenant: str) -> None:
+    """Refuse a tenant with bad characters or over 128 of them; raises NacosError (400)."""
+    if not _TENANT.fullmatch(tenant) or len(tenant) > 128:
+        raise invalid("invalid tenant", code=20001)
+
+
+def check_content(content: str) -> None:
+    """Refuse blank or too long content; raises NacosError (400)."""
+    if not content.strip():
+        raise invalid(f"content is blank : {content}")
+    if len(content) > MAX_CONTENT:
+        raise invalid(f"invalid content, over {MAX_CONTENT}")
+
+
+def check_tag(tag: str) -> None:
+    """Refuse a tag over 16 characters or with bad ones; raises NacosError (400)."""
+    if not _PARAM.fullmatch(tag):
+        raise invalid(f"invalid tag : {tag}")
+    if len(tag) > 16:
+        raise invalid("too long tag, over 16")

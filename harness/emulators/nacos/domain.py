@@ -1,0 +1,92 @@
+"""The whole state of one server behind its transports, and its snapshots."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from harness.clock import Clock
+from harness.emulators.nacos.auth.accounts import Accounts, AccountState
+from harness.emulators.nacos.auth.gate import Gate
+from harness.emulators.nacos.auth.tokens import Tokens
+from harness.emulators.nacos.config.listeners import Listeners
+from harness.emulators.nacos.config.store import ConfigState, ConfigStore
+from harness.emulators.nacos.namespaces import Namespace, Namespaces
+from harness.emulators.nacos.naming import snapshot as naming_snapshot
+from harness.emulators.nacos.naming.beats import Beats
+from harness.emulators.nacos.naming.registry import Registry
+
+#: The version whose behaviour is emulated, as `server/state` tells it.
+VERSION = "3.1.0"
+DEFAULT_USER = ("nacos", "nacos")
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """How the server presents itself."""
+
+    host: str
+    port: int
+    grpc_port: int
+
+    @property
+    def address(self) -> str:
+        """`host:port`."""
+        return f"{self.host}:{self.port}"
+
+
+class Snapshot(NamedTuple):
+    """All state but what is bound to live connections."""
+
+    naming: naming_snapshot.SavedNaming
+    config: ConfigState
+    accounts: AccountState
+    namespaces: dict[str, Namespace]
+
+
+class Domain:
+    """Naming, configuration, accounts and namespaces of one server. All times come from `clock`."""
+
+    def __init__(self, clock: Clock, *, auth: str | None = None, token_secret: str = "") -> None:
+        self.clock = clock
+        self.registry = Registry(clock)
+        self.beats = Beats(self.registry)
+        self.config = ConfigStore(clock)
+        self.listeners = Listeners()
+        self.accounts = Accounts()
+        self.namespaces = Namespaces()
+        self.gate = Gate(self.accounts, Tokens(clock, secret=token_secret), enabled=auth is not None)
+        user, password = split_auth(auth)
+        self.accounts.create_user(user, password, admin=True)
+
+    def tick(self) -> None:
+        """Let time act: missed heart-beats, empty services, old history."""
+        self.beats.expire()
+        self.registry.clean()
+        self.config.clean()
+
+    def snapshot(self) -> Snapshot:
+        """The state to come back to."""
+        return Snapshot(
+            naming_snapshot.save(self.registry),
+            self.config.save(),
+            self.accounts.state.copy(),
+            dict(self.namespaces.all),
+        )
+
+    def restore(self, saved: Snapshot) -> None:
+        """Come back to a snapshot; subscribers and listeners are told of what differs."""
+        naming_snapshot.restore(self.beats, saved.naming)
+        self.config.restore(saved.config)
+        self.accounts.state = saved.accounts.copy()
+        self.namespaces.all = dict(saved.namespaces)
+
+
+def split_auth(auth: str | None) -> tuple[str, str]:
+    """(user, password) of `user:password`; raises ValueError if it has no such form."""
+    if auth is None:
+        return DEFAULT_USER
+    user, separator, password = auth.partition(":")
+    if not (user and separator and password):
+        raise ValueError("auth is given as user:password")
+    return user, password

@@ -1,0 +1,187 @@
+"""The way of a gRPC request, from bytes to bytes, and the life of a connection."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from typing import Any
+
+from harness.emulators.nacos.auth.gate import Credentials
+from harness.emulators.nacos.domain import Domain
+from harness.emulators.nacos.errors import NacosError
+from harness.emulators.nacos.faults import Faults
+from harness.emulators.nacos.grpc import wire
+from harness.emulators.nacos.grpc.body import Body, read
+from harness.emulators.nacos.grpc.calls import Call, Failed, Handler, Raw
+from harness.emulators.nacos.grpc.connections import Connection, Connections
+from harness.emulators.nacos.grpc.handlers import BY_TYPE
+from harness.emulators.nacos.grpc.transport import INTERNAL, UNAVAILABLE, Link, Stream
+
+log = logging.getLogger(__name__)
+
+#: Error codes of the remoting layer (`NacosException`).
+UNREGISTERED, NO_HANDLER = 301, 302
+
+#: What this server can do, told to clients that negotiate.
+ABILITIES = {"supportPersistentInstanceByGrpc": True, "fuzzyWatch": False, "lock": False, "mcp": False}
+
+
+class GrpcHub:
+    """Speaks Nacos over the transport's links."""
+
+    def __init__(self, domain: Domain, connections: Connections, faults: Faults) -> None:
+        self.domain = domain
+        self.connections = connections
+        self.faults = faults
+
+    # -- connections -------------------------------------------------------------------------------------------------
+
+    def opened(self, link: Link) -> None:
+        """A transport connection is there; its set-up request comes on the stream."""
+        self.connections.open(link)
+
+    def closed(self, link: Link) -> None:
+        """What lived with the connection goes with it."""
+        connection = self.connections.close(link)
+        if connection is not None:
+            self._drop_state(connection)
+
+    def _drop_state(self, connection: Connection) -> None:
+        self.domain.registry.disconnect(connection.id)
+        self.domain.listeners.disconnect(connection.id)
+
+    def unregister(self, connection: Connection) -> None:
+        """Send a client away: what it published goes at once, its transport is closed."""
+        connection.link.abort()
+
+    # -- the stream --------------------------------------------------------------------------------------------------
+
+    def stream_opened(self, link: Link, stream: Stream) -> None:
+        """The stream is kept from its set-up message on."""
+
+    def stream_message(self, link: Link, stream: Stream, message: bytes) -> None:
+        """A set-up, or the answer to something pushed. Garbage is logged and skipped, as on the server."""
+        connection = self.connections.of(link)
+        connection.last_active = time.monotonic()
+        connection.probed = None
+        if self.faults.frozen:
+            self.faults.hold(lambda: self.stream_message(link, stream, message) if link.open else None)
+            return
+        try:
+            payload = wire.decode(message)
+            body = read(payload.body)
+            if payload.type == "ConnectionSetupRequest":
+                self._set_up(connection, stream, body)
+            else:
+                self.connections.acknowledge(connection, body.text("requestId"))
+        except (ValueError, NacosError) as error:
+            log.warning("%s sent a bad stream message: %s", connection.id, error)
+
+    def _set_up(self, connection: Connection, stream: Stream, body: Body) -> None:
+        connection.version = body.text("clientVersion")
+        connection.tenant = body.text("tenant")
+        connection.labels = {str(key): str(value) for key, value in body.mapping("labels").items()}
+        connection.streams.append(stream)
+        self.connections.register(connection)
+        if body.has("abilityTable"):
+            connection.abilities = {key: bool(value) for key, value in body.mapping("abilityTable").items()}
+            self.connections.push(
+                connection, "SetupAckRequest", "internal", f'"abilityTable":{json.dumps(ABILITIES)}', "abilities"
+            )
+            connection.pending.clear()  # nobody answers a set-up ack
+
+    def stream_closed(self, link: Link, stream: Stream) -> None:
+        """Without its stream a client can't be told anything: it counts as gone."""
+        connection = self.connections.of(link)
+        if stream in connection.streams:
+            connection.streams.remove(stream)
+        if connection.registered and not connection.streams:
+            self.connections.by_id.pop(connection.id, None)
+            connection.registered = False
+            self._drop_state(connection)
+
+    # -- unary calls: the request's way ------------------------------------------------------------------------------
+
+    def called(self, link: Link, message: bytes, call: Stream) -> None:
+        """Answer one unary request."""
+        connection = self.connections.of(link)
+        connection.last_active = time.monotonic()
+        connection.probed = None
+        if self.faults.frozen:
+            self.faults.hold(lambda: self.called(link, message, call) if link.open else None)
+            return
+        try:
+            payload = wire.decode(message)
+        except ValueError:
+            call.finish(INTERNAL, "Invalid protobuf byte sequence")
+            return
+        if payload.type == "HealthCheckRequest" and not connection.registered:
+            # py 2.0.11 takes errorCode 301 for healthy and would never redo its registrations
+            call.finish(UNAVAILABLE, "Connection is unregistered.")
+            return
+        call.reply(self._answer(connection, payload))
+
+    def _answer(self, connection: Connection, payload: wire.Payload) -> bytes:
+        if payload.type == "ServerCheckRequest":
+            return _response("ServerCheckResponse", {"connectionId": connection.id, "supportAbilityNegotiation": True})
+        handler = BY_TYPE.get(payload.type)
+        if handler is None:
+            return _error("ErrorResponse", NO_HANDLER, "RequestHandler Not Found")
+        if not connection.registered:
+            return _error("ErrorResponse", UNREGISTERED, "Connection is unregistered.")
+        failure = self.faults.take(payload.type)
+        if failure is not None:
+            return _error(handler.response, failure.status, failure.message)
+        return self._run(connection, handler, payload)
+
+    def _run(self, connection: Connection, handler: Handler, payload: wire.Payload) -> bytes:
+        request_id = ""
+        try:
+            body = read(payload.body)
+            request_id = body.text("requestId")
+            user = self._admit(handler, payload, body)
+            call = Call(self.domain, self.connections, connection, payload.headers, body, user)
+            return _response(handler.response, handler.run(call), request_id)
+        except Failed as failed:
+            return _error(handler.response, failed.code, failed.message, request_id)
+        except NacosError as error:
+            return _error("ErrorResponse", error.status, error.detail, request_id)
+        except Exception as error:
+            log.exception("%s of %s failed", payload.type, connection.id)
+            return _error("ErrorResponse", 500, f"{type(error).__name__}", request_id)
+
+    def _admit(self, handler: Handler, payload: wire.Payload, body: Body) -> str:
+        """Check the parameters, then the permission: both answer in the handler's own response type."""
+        try:
+            if handler.check is not None:
+                handler.check(body)
+            if handler.resource is None:
+                return ""
+            return self.domain.gate.check(
+                credentials(payload.headers, self.domain.gate.identity_key), handler.action, handler.resource(body)
+            )
+        except NacosError as error:
+            raise Failed(error.status, error.detail) from error
+
+
+def credentials(headers: dict[str, str], identity_key: str) -> Credentials:
+    """What a request's metadata says about who it is."""
+    token = headers.get("accessToken") or headers.get("Authorization", "").removeprefix("Bearer ")
+    identity = headers.get(identity_key, "") if identity_key else ""
+    return Credentials(token, headers.get("username", ""), headers.get("password", ""), identity)
+
+
+def _response(type_name: str, fields: dict[str, Any], request_id: str = "") -> bytes:
+    members = [f'"resultCode":200,"errorCode":0,"success":true,"requestId":{json.dumps(request_id)}']
+    members += [f"{json.dumps(name)}:{_json(value)}" for name, value in fields.items()]
+    return wire.encode(type_name, ("{" + ",".join(members) + "}").encode("utf-8", "replace"))
+
+
+def _json(value: Any) -> str:
+    return value if isinstance(value, Raw) else json.dumps(value, separators=(",", ":"))
+
+
+def _error(type_name: str, code: int, message: str, request_id: str = "") -> bytes:
+    fields = {"resultCode": 500, "errorCode": code, "message": message, "success": False, "requestId": request_id}
+    return wire.encode(type_name, json.dumps(fields).encode())

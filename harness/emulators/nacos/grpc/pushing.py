@@ -1,0 +1,133 @@
+"""Telling clients what changed: naming merges bursts for a few ms, configuration goes out at once; both retry."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Callable
+
+from harness.emulators.nacos.config.model import ConfigKey
+from harness.emulators.nacos.domain import Domain
+from harness.emulators.nacos.grpc.connections import Connection, Connections, Push
+from harness.emulators.nacos.grpc.hub import GrpcHub
+from harness.emulators.nacos.naming.model import ServiceKey
+
+#: Seconds a burst of changes to naming is gathered (the server's own delay is 500 ms).
+MERGE_SECONDS = 0.005
+#: Seconds until an unanswered push is sent again, and how often a configuration's is.
+NAMING_ACK_SECONDS, CONFIG_ACK_SECONDS, CONFIG_TRIES = 5.0, 3.0, 50
+#: Seconds of silence until a client is asked whether it lives, and until it counts as dead then.
+SILENCE_SECONDS, DETECTION_SECONDS = 20.0, 5.0
+
+NOTIFY_NAMING, NOTIFY_CONFIG, DETECT = "NotifySubscriberRequest", "ConfigChangeNotifyRequest", "ClientDetectionRequest"
+
+
+class Pusher:
+    """Collects changes of the domain and pushes them to the connections that asked."""
+
+    def __init__(self, domain: Domain, connections: Connections, hub: GrpcHub) -> None:
+        self._domain = domain
+        self._connections = connections
+        self._hub = hub
+        self._services: dict[ServiceKey, None] = {}
+        self._configs: dict[ConfigKey, None] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        #: Told each changed service after its gRPC subscribers were (UDP), each changed configuration (long polls).
+        self.also_services: list[Callable[[ServiceKey], None]] = []
+        self.also_configs: list[Callable[[ConfigKey], None]] = []
+
+    # -- collecting --------------------------------------------------------------------------------------------------
+
+    def service_changed(self, key: ServiceKey) -> None:
+        """Remember the service; one push follows within a few ms."""
+        if key in self._services or key not in self._domain.registry.subscribers:
+            return
+        self._services[key] = None
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(MERGE_SECONDS, self._flush_services)
+
+    def config_changed(self, key: ConfigKey) -> None:
+        """Remember the configuration; the push follows in this turn of the loop."""
+        if not self._configs:
+            asyncio.get_running_loop().call_soon(self._flush_configs)
+        self._configs[key] = None
+
+    # -- pushing -----------------------------------------------------------------------------------------------------
+
+    def _flush_services(self) -> None:
+        self._timer = None
+        changed, self._services = self._services, {}
+        for key in changed:
+            self._push_service(key)
+            for tell in self.also_services:
+                tell(key)
+
+    def _push_service(self, key: ServiceKey) -> None:
+        """Every subscriber of one flush gets the same `lastRefTime`; each spelling of clusters is rendered once."""
+        reference = self._domain.registry.next_ref()
+        rendered: dict[str, str] = {}
+        for subscriber in list(self._domain.registry.subscribers.get(key, {}).values()):
+            connection = self._connections.by_id.get(subscriber.client_id)
+            if connection is None:
+                continue
+            fields = rendered.get(subscriber.clusters)
+            if fields is None:
+                view = self._domain.registry.view(key, subscriber.clusters)
+                fields = rendered[subscriber.clusters] = f'"serviceInfo":{view.to_json(reference, grouped=False)}'
+            self._connections.push(connection, NOTIFY_NAMING, "naming", fields, _subject(key))
+
+    def _flush_configs(self) -> None:
+        changed, self._configs = self._configs, {}
+        for key in changed:
+            for connection_id, (tenant, _) in list(self._domain.listeners.of(key).items()):
+                connection = self._connections.by_id.get(connection_id)
+                if connection is not None:
+                    self._notify_config(connection, key, tenant)
+            for tell in self.also_configs:
+                tell(key)
+
+    def _notify_config(self, connection: Connection, key: ConfigKey, tenant: str) -> Push:
+        fields = f'"dataId":{json.dumps(key.data_id)},"group":{json.dumps(key.group)},"tenant":{json.dumps(tenant)}'
+        return self._connections.push(connection, NOTIFY_CONFIG, "config", fields, "/".join(key))
+
+    # -- retries and dead clients ------------------------------------------------------------------------------------
+
+    def tick(self) -> None:
+        """Send again what nobody acknowledged, and ask silent clients whether they live. Called every second."""
+        self._retry_naming()
+        self._retry_config()
+        self._detect_silent()
+
+    def _retry_naming(self) -> None:
+        for connection, push in self._connections.overdue(NAMING_ACK_SECONDS, (NOTIFY_NAMING,)):
+            namespace, group, name = push.subject.split("/", 2)
+            key = ServiceKey(namespace, group, name)
+            subscriber = self._domain.registry.subscribers.get(key, {}).get(connection.id)
+            if subscriber is not None:
+                view = self._domain.registry.view(key, subscriber.clusters)
+                fields = f'"serviceInfo":{view.to_json(self._domain.registry.next_ref(), grouped=False)}'
+                again = self._connections.push(connection, NOTIFY_NAMING, "naming", fields, push.subject)
+                again.tries = push.tries + 1
+
+    def _retry_config(self) -> None:
+        for connection, push in self._connections.overdue(CONFIG_ACK_SECONDS, (NOTIFY_CONFIG,)):
+            key = ConfigKey(*push.subject.split("/", 2))
+            listening = self._domain.listeners.of(key).get(connection.id)
+            if push.tries >= CONFIG_TRIES:
+                self._hub.unregister(connection)
+            elif listening is not None:
+                self._notify_config(connection, key, listening[0]).tries = push.tries + 1
+
+    def _detect_silent(self) -> None:
+        now = time.monotonic()
+        for connection in self._connections.registered():
+            if connection.probed is not None and now - connection.probed >= DETECTION_SECONDS:
+                self._hub.unregister(connection)
+            elif connection.probed is None and now - connection.last_active >= SILENCE_SECONDS:
+                connection.probed = now
+                self._connections.push(connection, DETECT, "internal", "", "alive?")
+
+
+def _subject(key: ServiceKey) -> str:
+    return "/".join(key)

@@ -1,0 +1,302 @@
+"""gRPC over HTTP/2: frames in, whole messages out to the hub, messages back; nothing of Nacos in here."""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol, cast
+from urllib.parse import quote
+
+import h2.config
+import h2.connection
+import h2.events
+import h2.exceptions
+import h2.settings
+
+#: gRPC status codes in use.
+OK, RESOURCE_EXHAUSTED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE = 0, 8, 12, 13, 14
+
+#: The server's `maxInboundMessageSize`.
+MAX_MESSAGE = 10 * 1024 * 1024
+#: What may wait for a client that does not read before it is cut off.
+MAX_BACKLOG = 64 * 1024 * 1024
+
+UNARY = b"/Request/request"
+STREAM = b"/BiRequestStream/requestBiStream"
+
+_HEADERS = [(b":status", b"200"), (b"content-type", b"application/grpc")]
+_SETTINGS = {
+    h2.settings.SettingCodes.MAX_CONCURRENT_STREAMS: 1000,
+    h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: 1 << 20,
+    h2.settings.SettingCodes.MAX_HEADER_LIST_SIZE: 64 * 1024,
+}
+_CONFIG = h2.config.H2Configuration(
+    client_side=False, header_encoding=None, validate_outbound_headers=False, normalize_outbound_headers=False
+)
+
+
+class Hub(Protocol):
+    """Who speaks Nacos behind the transport."""
+
+    def opened(self, link: Link) -> None:
+        """A transport connection is there."""
+        ...
+
+    def closed(self, link: Link) -> None:
+        """It is gone."""
+        ...
+
+    def called(self, link: Link, message: bytes, call: Stream) -> None:
+        """A unary call: answer by `call.reply` or `call.finish`, now or later."""
+        ...
+
+    def stream_opened(self, link: Link, stream: Stream) -> None:
+        """The client opened its bidirectional stream."""
+        ...
+
+    def stream_message(self, link: Link, stream: Stream, message: bytes) -> None:
+        """The client sent a message on it."""
+        ...
+
+    def stream_closed(self, link: Link, stream: Stream) -> None:
+        """The stream ended, by the client's will or by a reset."""
+        ...
+
+
+class Stream:
+    """One gRPC call: gathers messages, sends messages as flow control allows, ends with a status."""
+
+    __slots__ = ("_backlog", "_ending", "_link", "_unsent", "bidirectional", "buffer", "done", "id", "started")
+
+    def __init__(self, link: Link, stream_id: int, bidirectional: bool) -> None:
+        self._link = link
+        self.id = stream_id
+        self.bidirectional = bidirectional
+        self.buffer = bytearray()
+        self.started = False
+        self.done = False
+        self._unsent: deque[bytes] = deque()
+        self._backlog = 0
+        self._ending: tuple[int, str] | None = None
+
+    def send(self, message: bytes) -> None:
+        """Send one message; one that comes after the end is dropped."""
+        if self.done or self._ending:
+            return
+        self._start()
+        self._unsent.append(b"\x00" + struct.pack(">I", len(message)) + message)
+        self._backlog += len(message) + 5
+        if self._backlog > MAX_BACKLOG:
+            self._link.abort()
+            return
+        self.pump()
+
+    def reply(self, message: bytes) -> None:
+        """Answer a unary call."""
+        self.send(message)
+        self.finish(OK)
+
+    def finish(self, status: int, detail: str = "") -> None:
+        """End the call with a gRPC status."""
+        if not self.done and self._ending is None:
+            self._ending = (status, detail)
+            self._start()
+            self.pump()
+
+    def _start(self) -> None:
+        if not self.started:
+            self.started = True
+            try:
+                self._link.h2.send_headers(self.id, _HEADERS)
+            except h2.exceptions.ProtocolError:
+                self._lost()
+
+    def pump(self) -> None:
+        """Send what flow control lets through."""
+        if self.done:
+            return
+        try:
+            self._pump()
+        except h2.exceptions.ProtocolError:
+            self._lost()
+        self._link.flush()
+
+    def _lost(self) -> None:
+        """The peer reset the stream in the same read: there is nobody to tell."""
+        self.done = True
+        self._unsent.clear()
+
+    def _pump(self) -> None:
+        h2c = self._link.h2
+        while self._unsent:
+            room = h2c.local_flow_control_window(self.id)
+            if room <= 0:
+                break
+            room = min(room, h2c.max_outbound_frame_size)
+            chunk = self._unsent.popleft()
+            if len(chunk) > room:
+                self._unsent.appendleft(chunk[room:])
+                chunk = chunk[:room]
+            self._backlog -= len(chunk)
+            h2c.send_data(self.id, chunk)
+        if self._ending and not self._unsent:
+            self.done = True
+            h2c.send_headers(self.id, _trailers(*self._ending), end_stream=True)
+            self._link.forget(self)
+
+
+def _trailers(status: int, detail: str) -> list[tuple[bytes, bytes]]:
+    trailers = [(b"grpc-status", str(status).encode())]
+    return [*trailers, (b"grpc-message", quote(detail).encode())] if detail else trailers
+
+
+class Link(asyncio.Protocol):
+    """One transport connection."""
+
+    def __init__(self, hub: Hub) -> None:
+        self.hub = hub
+        self.h2 = h2.connection.H2Connection(_CONFIG)
+        self.h2.local_settings = h2.settings.Settings(client=False, initial_values=_SETTINGS)
+        self.peer: tuple[str, int] = ("", 0)
+        self.streams: dict[int, Stream] = {}
+        self._transport: asyncio.Transport | None = None
+        self._reading = False
+
+    # -- asyncio -----------------------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Say hello."""
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's does not inherit from it
+        peer = transport.get_extra_info("peername")
+        self.peer = (str(peer[0]), int(peer[1])) if peer else ("", 0)
+        self.h2.initiate_connection()
+        self.h2.increment_flow_control_window(16 << 20)
+        self.flush()
+        self.hub.opened(self)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """The client went away, or was sent away."""
+        self._transport = None
+        for stream in list(self.streams.values()):
+            stream.done = True
+        self.streams.clear()
+        self.hub.closed(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Feed the frames; a client that breaks HTTP/2 loses its connection, nobody else does."""
+        self._reading = True
+        try:
+            for event in self.h2.receive_data(data):
+                handle = _EVENTS.get(type(event))
+                if handle is not None:
+                    handle(self, event)
+        except h2.exceptions.ProtocolError:
+            self._reading = False
+            self.flush()
+            self.close()
+            return
+        self._reading = False
+        self.flush()
+
+    # -- sending -----------------------------------------------------------------------------------------------------
+
+    def flush(self) -> None:
+        """Write out the frames made; while a read is under way they are gathered."""
+        if self._transport is not None and not self._reading:
+            data = self.h2.data_to_send()
+            if data:
+                self._transport.write(data)
+
+    def close(self) -> None:
+        """Close after what is written is sent."""
+        if self._transport is not None:
+            self._transport.close()
+
+    def abort(self) -> None:
+        """Cut the connection, as a dead network would."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    @property
+    def open(self) -> bool:
+        """Whether the connection stands."""
+        return self._transport is not None
+
+    def forget(self, stream: Stream) -> None:
+        """A call has ended."""
+        self.streams.pop(stream.id, None)
+
+    # -- events ------------------------------------------------------------------------------------------------------
+
+    def _requested(self, event: h2.events.RequestReceived) -> None:
+        path = next((value for name, value in event.headers if name == b":path"), b"")
+        stream = self.streams[event.stream_id] = Stream(self, event.stream_id, path == STREAM)
+        if path == STREAM:
+            self.hub.stream_opened(self, stream)
+        elif path != UNARY:
+            stream.finish(UNIMPLEMENTED, f"Method not found: {bytes(path[1:]).decode('ascii', 'replace')}")
+
+    def _data(self, event: h2.events.DataReceived) -> None:
+        self.h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
+        stream = self.streams.get(event.stream_id)
+        if stream is not None and event.data:
+            stream.buffer += event.data
+            self._read_messages(stream)
+
+    def _read_messages(self, stream: Stream) -> None:
+        buffer = stream.buffer
+        while len(buffer) >= 5 and not stream.done:
+            length = int.from_bytes(buffer[1:5], "big")
+            if buffer[0]:
+                stream.finish(UNIMPLEMENTED, "compressed messages are not supported")
+            elif length > MAX_MESSAGE:
+                stream.finish(RESOURCE_EXHAUSTED, f"gRPC message exceeds maximum size {MAX_MESSAGE}: {length}")
+            elif len(buffer) < 5 + length:
+                return
+            else:
+                message = bytes(buffer[5 : 5 + length])
+                del buffer[: 5 + length]
+                self._deliver(stream, message)
+
+    def _deliver(self, stream: Stream, message: bytes) -> None:
+        if stream.bidirectional:
+            self.hub.stream_message(self, stream, message)
+        else:
+            self.hub.called(self, message, stream)
+
+    def _ended(self, event: h2.events.StreamEnded) -> None:
+        stream = self.streams.get(event.stream_id)
+        if stream is None:
+            return
+        if stream.bidirectional:
+            self.hub.stream_closed(self, stream)
+            stream.finish(OK)
+        elif stream.buffer:
+            stream.finish(INTERNAL, "Encountered end-of-stream mid-frame")
+
+    def _reset(self, event: h2.events.StreamReset) -> None:
+        stream = self.streams.pop(event.stream_id, None)
+        if stream is not None:
+            stream.done = True
+            if stream.bidirectional:
+                self.hub.stream_closed(self, stream)
+
+    def _window(self, event: h2.events.WindowUpdated | h2.events.RemoteSettingsChanged) -> None:
+        for stream in list(self.streams.values()):
+            stream.pump()
+
+    def _terminated(self, event: h2.events.ConnectionTerminated) -> None:
+        self.close()
+
+
+_EVENTS: dict[type, Callable[[Link, h2.events.Event], None]] = {
+    h2.events.RequestReceived: Link._requested,  # type: ignore[dict-item]
+    h2.events.DataReceived: Link._data,  # type: ignore[dict-item]
+    h2.events.StreamEnded: Link._ended,  # type: ignore[dict-item]
+    h2.events.StreamReset: Link._reset,  # type: ignore[dict-item]
+    h2.events.WindowUpdated: Link._window,  # type: ignore[dict-item]
+    h2.events.RemoteSettingsChanged: Link._window,  # type: ignore[dict-item]
+    h2.events.ConnectionTerminated: Link._terminated,  # type: ignore[dict-item]
+}

@@ -1,0 +1,83 @@
+"""Reading the parameters that naming and configuration calls of every HTTP version share."""
+
+from __future__ import annotations
+
+from harness.emulators.nacos import names
+from harness.emulators.nacos.config.model import ConfigKey, Draft
+from harness.emulators.nacos.errors import MissingParameter
+from harness.emulators.nacos.http.message import Request
+from harness.emulators.nacos.naming.model import Instance, ServiceKey, read_metadata
+
+
+def service_key(request: Request) -> ServiceKey:
+    """`serviceName` (grouped or plain), `groupName`, `namespaceId`; raises NacosError (400)."""
+    namespace = names.namespace_or_public(request.get("namespaceId"))
+    group, name = names.split_grouped(request.need("serviceName"), request.get("groupName"))
+    if not name:
+        raise MissingParameter("serviceName")
+    names.check("namespaceId", namespace)
+    names.check("groupName", group)
+    names.check("serviceName", name)
+    return ServiceKey(namespace, group, name)
+
+
+def cluster_of(request: Request) -> str:
+    """`clusterName`, also spelled `cluster`; DEFAULT if blank."""
+    cluster = request.get("clusterName") or request.get("cluster", names.DEFAULT_CLUSTER)
+    names.check("clusterName", cluster)
+    return cluster
+
+
+def address_of(request: Request) -> tuple[str, int]:
+    """`ip` and `port`, both required."""
+    ip = request.need("ip")
+    names.check("ip", ip)
+    return ip, names.check_port(request.need("port"))
+
+
+def read_instance(request: Request) -> Instance:
+    """The instance that the parameters describe, with the server's defaults."""
+    ip, port = address_of(request)
+    weight = request.get("weight")
+    return Instance(
+        ip=ip,
+        port=port,
+        weight=names.to_float(weight) if weight else 1.0,
+        healthy=request.flag("healthy", True),
+        enabled=request.flag("enabled", request.flag("enable", True)),
+        ephemeral=request.flag("ephemeral", True),
+        cluster=cluster_of(request),
+        metadata=read_metadata(request.get("metadata")),
+    )
+
+
+def config_key(request: Request, *, group: str = "group", tenant: str = "tenant") -> ConfigKey:
+    """`dataId`, the group and the tenant, by the names this API version uses."""
+    key = ConfigKey(names.tenant_of(request.get(tenant)), request.need(group).strip(), request.need("dataId").strip())
+    names.check("tenant", key.tenant)
+    names.check("dataId", key.data_id)
+    names.check("group", key.group)
+    return key
+
+
+def read_draft(request: Request, user: str, *, tags: str = "config_tags", src_user: str = "src_user") -> Draft:
+    """What a publisher hands in."""
+    return Draft(
+        content=request.params.get("content", ""),
+        type=request.optional("type"),
+        app_name=request.get("appName"),
+        desc=request.optional("desc"),
+        use=request.optional("use"),
+        effect=request.optional("effect"),
+        schema=request.optional("schema"),
+        tags=request.optional(tags),
+        encrypted_data_key=request.get("encryptedDataKey"),
+        user=request.get(src_user) or user,
+        ip=client_ip(request),
+    )
+
+
+def client_ip(request: Request) -> str:
+    """The client's address: `X-Forwarded-For` and `X-Real-IP` count, as on the server (`RequestUtil`)."""
+    forwarded = request.header("x-forwarded-for").split(",")[0].strip()
+    return forwarded or request.header("x-real-ip") or request.peer

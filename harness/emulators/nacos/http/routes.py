@@ -1,0 +1,82 @@
+"""What a route is, and what its handler gets."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, NamedTuple
+
+from harness.emulators.nacos import names
+from harness.emulators.nacos.auth.gate import Resource
+from harness.emulators.nacos.domain import Domain
+from harness.emulators.nacos.http.message import Request, Response
+
+if TYPE_CHECKING:
+    from harness.emulators.nacos.site import Site
+
+
+class Family(Enum):
+    """How an API family words its errors."""
+
+    NAMING = "the bare message as text"
+    CONFIG = "caused: message;"
+    REST = "the RestResult envelope of the v1 console"
+    RESULT = "the envelope of v2 and v3"
+
+
+class Call(NamedTuple):
+    """One HTTP request as a handler sees it; `user` is blank where auth is off."""
+
+    site: Site
+    request: Request
+    user: str
+
+    @property
+    def domain(self) -> Domain:
+        """The state behind all transports."""
+        return self.site.domain
+
+
+Run = Callable[[Call], Response | Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One line of the registry. Of several on one path the first whose `when` parameters all fit is taken.
+
+    `action` is `r` or `w`, blank for calls that need no permission.
+    """
+
+    method: str
+    path: str
+    run: Run
+    family: Family
+    action: str = ""
+    resource: Callable[[Request], Resource] | None = None
+    when: Mapping[str, str] = field(default_factory=dict)
+
+    def fits(self, request: Request) -> bool:
+        """Whether the request has the parameters that choose this route; `*` means any value."""
+        return all(
+            request.get(name) == value or (value == "*" and bool(request.get(name)))
+            for name, value in self.when.items()
+        )
+
+
+def naming_resource(request: Request) -> Resource:
+    """What a naming call touches."""
+    service = request.get("serviceName")
+    group, name = names.split_grouped(service, request.get("groupName")) if service else ("", "")
+    return Resource(request.get("namespaceId"), group, "naming", name)
+
+
+def config_resource(request: Request) -> Resource:
+    """What a configuration call touches, in v1's and v3's spelling of the parameters."""
+    tenant = names.tenant_of(request.get("tenant") or request.get("namespaceId"))
+    return Resource(tenant, request.get("group") or request.get("groupName"), "config", request.get("dataId"))
+
+
+def console_resource(request: Request) -> Resource:
+    """What only administrators touch."""
+    return Resource("", "", "console", request.path)

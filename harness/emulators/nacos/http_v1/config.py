@@ -1,0 +1,137 @@
+"""`/v1/cs/configs`: publish, get, remove, and the long-polling listener."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from email.utils import formatdate
+from urllib.parse import quote, unquote
+
+from harness.emulators.nacos import names
+from harness.emulators.nacos.config.model import ConfigKey, Entry
+from harness.emulators.nacos.config.store import CasFailed
+from harness.emulators.nacos.errors import invalid
+from harness.emulators.nacos.http.forms import client_ip, config_key, read_draft
+from harness.emulators.nacos.http.message import Response, text
+from harness.emulators.nacos.http.routes import Call, Family, Route, config_resource
+
+FIELD, LINE = "\x02", "\x01"
+MAX_LISTENED = 10_000
+CONTENT_TYPES = {"json": "application/json", "xml": "application/xml", "html": "text/html"}
+
+
+def publish(call: Call) -> Response:
+    """Store a configuration; a CAS that does not match answers 500 `false`."""
+    request = call.request
+    key = config_key(request)
+    request.need("content")
+    try:
+        call.domain.config.publish(
+            key,
+            read_draft(request, call.user),
+            cas=request.header("casmd5"),
+            tag=request.get("tag"),
+            beta_ips=request.header("betaips"),
+        )
+    except CasFailed:
+        return text("false", 500)
+    return text("true")
+
+
+def get(call: Call) -> Response:
+    """The content as it is, with what is known of it in headers."""
+    request = call.request
+    found = call.domain.config.get(
+        config_key(request),
+        ip=client_ip(request),
+        tag=request.get("tag"),
+        auto_tag=request.header("vipserver-tag"),
+    )
+    if found is None:
+        return text("config data not exist\n", 404)
+    return Response(
+        200,
+        found.entry.content.encode("utf-8", "replace"),
+        f"{CONTENT_TYPES.get(found.entry.type, 'text/plain')};charset=UTF-8",
+        (*_headers(found.entry), *((("isBeta", "true"),) if found.beta else ())),
+    )
+
+
+def _headers(entry: Entry) -> tuple[tuple[str, str], ...]:
+    headers = [
+        ("Content-MD5", entry.md5),
+        ("Config-Type", entry.type),
+        ("Last-Modified", formatdate(entry.modified / 1000, usegmt=True)),
+        ("Pragma", "no-cache"),
+        ("Cache-Control", "no-cache,no-store"),
+    ]
+    return (*headers, *([("Encrypted-Data-Key", entry.encrypted_data_key)] if entry.encrypted_data_key else []))
+
+
+def remove(call: Call) -> Response:
+    """Removing what is not there answers `true` as well."""
+    request = call.request
+    call.domain.config.remove(config_key(request), tag=request.get("tag"), user=call.user, ip=client_ip(request))
+    return text("true")
+
+
+# -- listening ---------------------------------------------------------------------------------------------------------
+
+Listened = dict[ConfigKey, tuple[str, str]]
+
+
+def listen(call: Call) -> Response | Awaitable[Response]:
+    """Compare at once; with `Long-Pulling-Timeout` hold an unchanged request until a key changes."""
+    request = call.request
+    listened = read_listened(request.need("Listening-Configs"))
+    ip, tag = client_ip(request), request.header("vipserver-tag")
+    changed = [key for key, (_, md5) in listened.items() if call.domain.config.md5(key, ip=ip, tag=tag) != md5]
+    timeout = request.header("long-pulling-timeout")
+    if changed or not timeout or request.header("long-pulling-timeout-no-hangup") == "true":
+        return _changes(listened, changed)
+    return _hold(call, listened, max(10_000, names.to_int(timeout) - 500) / 1000)
+
+
+async def _hold(call: Call, listened: Listened, seconds: float) -> Response:
+    ip, tag = client_ip(call.request), call.request.header("vipserver-tag")
+    deadline = call.domain.clock.monotonic() + seconds
+    while (left := deadline - call.domain.clock.monotonic()) > 0:
+        key = await call.site.polls.wait(listened, left)
+        if key is not None and call.domain.config.md5(key, ip=ip, tag=tag) != listened[key][1]:
+            return _changes(listened, [key])
+    return _changes(listened, [])
+
+
+def _changes(listened: Listened, changed: list[ConfigKey]) -> Response:
+    """The changed keys, URL-encoded, with the tenant as the client spelled it (and none if it sent none)."""
+    entries = []
+    for key in changed:
+        tenant = listened[key][0]
+        fields = [key.data_id, key.group, *([tenant] if tenant.strip() else [])]
+        entries.append(FIELD.join(fields) + LINE)
+    return text(quote("".join(entries), safe="*-._") + "\n" if entries else "")
+
+
+def read_listened(probe: str) -> Listened:
+    """Key → (tenant as sent, md5) of the probe text; it may be encoded twice. Raises NacosError (400)."""
+    decoded = unquote(probe, errors="replace") if "%" in probe else probe
+    listened: Listened = {}
+    for line in decoded.split(LINE):
+        if not line:
+            continue
+        fields = line.split(FIELD)
+        if not 3 <= len(fields) <= 4:
+            raise invalid("invalid probeModify")
+        tenant = fields[3] if len(fields) == 4 else ""
+        listened[ConfigKey(names.tenant_of(tenant), fields[1], fields[0])] = (tenant, fields[2])
+    if not listened or len(listened) > MAX_LISTENED:
+        raise invalid("invalid probeModify")
+    return listened
+
+
+CONFIGS = "/v1/cs/configs"
+ROUTES = (
+    Route("GET", CONFIGS, get, Family.CONFIG, "r", config_resource),
+    Route("POST", CONFIGS, publish, Family.CONFIG, "w", config_resource),
+    Route("DELETE", CONFIGS, remove, Family.CONFIG, "w", config_resource),
+    Route("POST", f"{CONFIGS}/listener", listen, Family.CONFIG, "r", config_resource),
+)

@@ -1,0 +1,114 @@
+"""Names on the wire: defaults, grouped service names, and the rules every parameter is checked by."""
+
+from __future__ import annotations
+
+import re
+
+from harness.emulators.nacos.errors import invalid
+
+PUBLIC = "public"
+DEFAULT_GROUP = "DEFAULT_GROUP"
+DEFAULT_CLUSTER = "DEFAULT"
+SPLITTER = "@@"
+
+_SERVICE = re.compile(r"(?!@)[^\s一-龥]+")
+_PLAIN = re.compile(r"[0-9a-zA-Z\-_:.]+")
+_CLUSTER = re.compile(r"[0-9a-zA-Z\-_]+")
+_INSTANCE_CLUSTER = re.compile(r"[0-9a-zA-Z-]+")
+_NAMESPACE = re.compile(r"[\w-]+")
+_IP = re.compile(r"[^\s一-龥]+")
+
+#: parameter → (pattern or None, longest value)
+_RULES: dict[str, tuple[re.Pattern[str] | None, int]] = {
+    "namespaceId": (_NAMESPACE, 64),
+    "tenant": (_NAMESPACE, 64),
+    "serviceName": (_SERVICE, 512),
+    "groupName": (_PLAIN, 128),
+    "group": (_PLAIN, 128),
+    "dataId": (_PLAIN, 256),
+    "clusterName": (_CLUSTER, 64),
+    "ip": (_IP, 128),
+}
+
+
+def check(name: str, value: str) -> None:
+    """Refuse a value as the server's parameter checker does; raises NacosError (400)."""
+    pattern, longest = _RULES[name]
+    if len(value) > longest:
+        raise invalid(f"Param '{name}' is illegal, the param length should not exceed {longest}.")
+    if value and pattern is not None and not pattern.fullmatch(value):
+        raise invalid(f"Param '{name}' is illegal, illegal characters should not appear in the param.")
+
+
+def check_clusters(clusters: str) -> None:
+    """Check each name of a comma list of clusters; raises NacosError (400)."""
+    for cluster in clusters.split(","):
+        check("clusterName", cluster.strip())
+
+
+def check_instance_cluster(cluster: str) -> None:
+    """An instance's own cluster may not hold `_` (stricter than the checker: `InstanceUtil`)."""
+    if not _INSTANCE_CLUSTER.fullmatch(cluster):
+        raise invalid(
+            f"Instance 'clusterName' should be characters with only 0-9a-zA-Z-. (current: {cluster})", code=21004
+        )
+
+
+def check_port(value: str) -> int:
+    """Read a port; raises NacosError (400) with the text of Java's parser for what is not a number."""
+    port = to_int(value)
+    if not 0 <= port <= 65535:
+        raise invalid("Param 'port' is illegal, the value should be between 0 and 65535.")
+    return port
+
+
+def to_int(value: str) -> int:
+    """Read an integer; raises NacosError (400) in the words of Java's NumberFormatException."""
+    if not re.fullmatch(r"[+-]?[0-9]{1,18}", value):
+        raise invalid(f'For input string: "{value}"')
+    return int(value)
+
+
+def to_float(value: str) -> float:
+    """Read a decimal number; raises NacosError (400) in the words of Java's NumberFormatException."""
+    try:
+        number = float(value)
+    except ValueError:
+        raise invalid(f'For input string: "{value}"') from None
+    if number != number or number in (float("inf"), float("-inf")):
+        raise invalid(f'For input string: "{value}"')
+    return number
+
+
+def to_bool(value: str) -> bool:
+    """Read a flag as `BooleanUtils.toBoolean` does: what is not a known yes is a no (py 1.x sends `True`)."""
+    return value.strip().lower() in {"true", "on", "yes", "y", "t", "1"}
+
+
+def namespace_or_public(value: str | None) -> str:
+    """A blank namespace is `public`: HTTP says so, and over gRPC SDKs mix both."""
+    return value.strip() if value and value.strip() else PUBLIC
+
+
+def tenant_of(value: str | None) -> str:
+    """The configuration side's inner tenant: blank, `public` and `null` are one and the same."""
+    text = (value or "").strip()
+    return "" if text.lower() in {"", PUBLIC, "null"} else text
+
+
+def grouped(group: str, name: str) -> str:
+    """`group@@service`, the name HTTP speaks."""
+    return f"{group}{SPLITTER}{name}"
+
+
+def split_grouped(service: str, group: str | None = None) -> tuple[str, str]:
+    """(group, plain name) of a service parameter; a group inside the name wins over the parameter."""
+    if service.startswith(SPLITTER):
+        raise invalid(
+            "Service name filter error, Param 'serviceName' is illegal, "
+            f"it should be format as 'groupName{SPLITTER}serviceName'"
+        )
+    if SPLITTER in service:
+        head, _, tail = service.partition(SPLITTER)
+        return head, tail
+    return group.strip() if group and group.strip() else DEFAULT_GROUP, service

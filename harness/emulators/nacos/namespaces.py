@@ -1,0 +1,75 @@
+"""Namespaces: created, renamed, counted; naming and configuration do not ask whether one exists."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from dataclasses import dataclass
+
+from harness.emulators.nacos import names
+from harness.emulators.nacos.errors import NacosError, invalid
+
+_ID = re.compile(r"[\w-]+", re.ASCII)
+_NAME = re.compile(r"[^@#$%^&*]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Namespace:
+    """One namespace; `kind` is 0 for the built-in public one and 2 for custom ones."""
+
+    id: str
+    name: str
+    description: str = ""
+    kind: int = 2
+
+
+PUBLIC = Namespace(names.PUBLIC, names.PUBLIC, "Default Namespace", 0)
+
+
+class Namespaces:
+    """All namespaces by id."""
+
+    def __init__(self) -> None:
+        self.all: dict[str, Namespace] = {PUBLIC.id: PUBLIC}
+
+    def create(self, namespace_id: str, name: str, description: str) -> Namespace:
+        """Create one, with a random id when none is given; raises NacosError (400, 22000 or 22002)."""
+        wanted = namespace_id.strip() or str(uuid.uuid4())
+        check_id(wanted)
+        check_name(name)
+        if wanted in self.all:
+            raise invalid(f"the namespaceId is existed, namespaceId: {wanted}", code=22000)
+        created = self.all[wanted] = Namespace(wanted, name, description)
+        return created
+
+    def update(self, namespace_id: str, name: str, description: str) -> None:
+        """Rename one; an unknown or the public one stays as it is."""
+        check_name(name)
+        if namespace_id in self.all and namespace_id != names.PUBLIC:
+            self.all[namespace_id] = Namespace(namespace_id, name, description)
+
+    def delete(self, namespace_id: str) -> None:
+        """Delete one, known or not; what lives in it stays."""
+        if namespace_id != names.PUBLIC:
+            self.all.pop(namespace_id, None)
+
+    def get(self, namespace_id: str) -> Namespace:
+        """One namespace; raises NacosError (404, 22001)."""
+        found = self.all.get(names.namespace_or_public(namespace_id))
+        if found is None:
+            raise NacosError(404, f"namespaceId [ {namespace_id} ] not exist", 22001)
+        return found
+
+
+def check_id(namespace_id: str) -> None:
+    """Refuse a bad id; raises NacosError (400, 22000)."""
+    if not _ID.fullmatch(namespace_id):
+        raise invalid(f"namespaceId [{namespace_id}] mismatch the pattern", code=22000)
+    if len(namespace_id) > 128:
+        raise invalid(f"too long namespaceId, over 128: {namespace_id}", code=22000)
+
+
+def check_name(name: str) -> None:
+    """Refuse a bad name; raises NacosError (400, 22000)."""
+    if not _NAME.fullmatch(name):
+        raise invalid(f"namespaceName [{name}] contains illegal char", code=22000)

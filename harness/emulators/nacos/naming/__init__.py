@@ -1,0 +1,1 @@
+"""Naming: services, instances, who publishes and who subscribes. Pure: no sockets, the clock injected."""

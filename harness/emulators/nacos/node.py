@@ -1,0 +1,100 @@
+"""One server in a running event loop: the file that wires domain, transports and pushes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from dataclasses import dataclass
+
+from harness.clock import Clock, ShiftedClock
+from harness.emulators.nacos.controls import Controls
+from harness.emulators.nacos.domain import Domain, Identity
+from harness.emulators.nacos.faults import Faults
+from harness.emulators.nacos.grpc.connections import Connections
+from harness.emulators.nacos.grpc.hub import GrpcHub
+from harness.emulators.nacos.grpc.pushing import Pusher
+from harness.emulators.nacos.grpc.transport import Link
+from harness.emulators.nacos.http import control
+from harness.emulators.nacos.http.long_polls import LongPolls
+from harness.emulators.nacos.http.message import Request, Response
+from harness.emulators.nacos.http.protocol import HttpProtocol
+from harness.emulators.nacos.http.router import Router
+from harness.emulators.nacos.http_v1 import ROUTES as V1_ROUTES
+from harness.emulators.nacos.ports import listen_pair
+from harness.emulators.nacos.site import Site
+from harness.errors import SpecError
+
+#: Seconds between looks at heart-beats and unanswered pushes.
+TICK_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How to run a server. `port` 0 takes a free one, `grpc_port` None is port + 1000, `auth` is `user:password`."""
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    grpc_port: int | None = None
+    auth: str | None = None
+    token_secret: str = ""
+
+    def __post_init__(self) -> None:
+        if self.auth is None and not control.is_loopback("127.0.0.1" if self.host == "localhost" else self.host):
+            raise SpecError(
+                "authentication may be off on the loopback only", where=self.host, mend="give --auth USER:PASSWORD"
+            )
+
+
+class Node:
+    """Listens, serves, and stops. All methods are called inside its loop."""
+
+    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+        self._settings = settings
+        self._http_socket, self._grpc_socket = listen_pair(settings.host, settings.port, settings.grpc_port)
+        port, grpc_port = self._http_socket.getsockname()[1], self._grpc_socket.getsockname()[1]
+        domain = Domain(clock or ShiftedClock(), auth=settings.auth, token_secret=settings.token_secret)
+        identity = Identity(settings.host, port, grpc_port)
+        self.site = Site(domain, identity, Connections(), Faults(), LongPolls())
+        self.hub = GrpcHub(domain, self.site.connections, self.site.faults)
+        self.pusher = Pusher(domain, self.site.connections, self.hub)
+        self.pusher.also_configs.append(self.site.polls.changed)
+        self.controls = Controls(self.site)
+        self.router = Router(self.site, V1_ROUTES)
+        self._servers: list[asyncio.Server] = []
+        self._live: set[HttpProtocol] = set()
+        self._ticker: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Serve from now on."""
+        loop = asyncio.get_running_loop()
+        self.site.domain.registry.changed = self.pusher.service_changed
+        self.site.domain.config.changed = self.pusher.config_changed
+        self._servers = [
+            await loop.create_server(lambda: HttpProtocol(self._application, self._live), sock=self._http_socket),
+            await loop.create_server(lambda: Link(self.hub), sock=self._grpc_socket),
+        ]
+        self._ticker = asyncio.create_task(self._tick())
+
+    def _application(self, request: Request) -> Response | Awaitable[Response]:
+        if request.path.startswith(control.PREFIX):
+            return control.answer(self.controls, request)
+        return self.router(request)
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            self.site.domain.tick()
+            self.pusher.tick()
+
+    async def stop(self) -> None:
+        """Close the ports and send every client away."""
+        if self._ticker is not None:
+            self._ticker.cancel()
+        for server in self._servers:
+            server.close()
+        for protocol in list(self._live):
+            protocol.close()
+        for link in self.site.connections.links():
+            link.close()
+        for server in self._servers:
+            await server.wait_closed()

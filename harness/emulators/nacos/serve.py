@@ -1,0 +1,58 @@
+"""One server in the foreground, until SIGTERM or SIGINT."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import uvloop
+
+from harness.emulators.nacos.node import Node, Settings
+from harness.errors import SpecError
+
+Ready = Callable[[dict[str, str]], None]
+
+
+def run(
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8848,
+    grpc_port: int | None = None,
+    auth: str | None = None,
+    data_dir: str | Path | None = None,
+    console_port: int | None = None,
+    ready: Ready | None = None,
+) -> int:
+    """Serve until SIGTERM or SIGINT and return the exit code 0.
+
+    When both ports answer, `ready` is called with {"http": "http://host:port", "grpc": "host:port"}; without it one
+    line `ready {...}` is printed. Raises SpecError for what can't be had (a taken port, auth off beyond the loopback).
+    """
+    for name, value in (("data_dir", data_dir), ("console_port", console_port)):
+        if value is not None:
+            raise SpecError(f"{name} is not supported yet", where="harness serve nacos")
+    settings = Settings(host, port, grpc_port, auth)
+    uvloop.run(_serve(settings, ready or _print_ready))
+    return 0
+
+
+async def _serve(settings: Settings, ready: Ready) -> None:
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    node = Node(settings)
+    await node.start()
+    identity = node.site.identity
+    ready({"http": f"http://{identity.address}", "grpc": f"{identity.host}:{identity.grpc_port}"})
+    await stopping.wait()
+    await node.stop()
+
+
+def _print_ready(addresses: dict[str, str]) -> None:
+    sys.stdout.write(f"ready {json.dumps(addresses)}\n")
+    sys.stdout.flush()
