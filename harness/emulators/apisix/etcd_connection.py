@@ -35,13 +35,15 @@ class Connection(asyncio.Protocol):
         connection.host = f"{parts.hostname}:{port}"
         return connection
 
-    async def ask(self, path: str, body: bytes, headers: bytes, within: float) -> tuple[int, bytes]:
-        """POST and read the answer: status and body. Raises OSError when cut, TimeoutError when late."""
+    async def ask(
+        self, path: str, body: bytes, headers: bytes, within: float, method: str = "POST"
+    ) -> tuple[int, bytes]:
+        """Send and read the answer: status and body. Raises OSError when cut, TimeoutError when late."""
         if self.closed or self._transport is None:
             raise ConnectionResetError("connection closed")
         self._answer = asyncio.get_running_loop().create_future()
         self._transport.write(
-            f"POST {path} HTTP/1.1\r\nHost: {self.host}\r\nContent-Length: {len(body)}\r\n".encode()
+            f"{method} {path} HTTP/1.1\r\nHost: {self.host}\r\nContent-Length: {len(body)}\r\n".encode()
             + headers
             + b"\r\n"
             + body
