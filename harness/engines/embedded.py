@@ -80,7 +80,7 @@ class EmbeddedEngine:
 
     def _serve(self, emulator: str, arguments: Sequence[str], env: Mapping[str, str]) -> None:
         component = "gateway" if emulator == "apisix" else emulator
-        module = f"harness.emulators.{emulator}.serve"
+        module = f"harness.emulators.{emulator}"
         self._servers[component] = _Server(module, arguments, self._log(component), env)
 
     def _gateway_arguments(self) -> list[str]:
