@@ -1,0 +1,61 @@
+"""What only the whole platform can tell: names that nobody has, prefixes and hosts that two services claim."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from harness.model.platform import Platform
+from harness.model.problems import near
+from harness.model.reader import Reader
+from harness.model.routes import Gateway
+from harness.model.sources import SERVICE
+
+SERVICE_PLACEHOLDER = re.compile(r"\$\{" + SERVICE + r"([^{}]*)\}")
+
+
+def check_references(platform: Platform, reader: Reader) -> None:
+    """Note every dangling name and every double claim."""
+    services = Reader(reader.table.entries.get("services"), "services", reader.context)
+    routed = {name: service.gateway for name, service in platform.services.items() if service.gateway}
+    for name, gateway in routed.items():
+        section = services.below(name).below("gateway")
+        _check_upstream(platform, gateway, section)
+        _check_auth(platform, gateway, section)
+    _check_claims(routed, services)
+
+
+def _check_upstream(platform: Platform, gateway: Gateway, section: Reader) -> None:
+    running = {name for name, service in platform.services.items() if not service.external}
+    if gateway.nacos_service and gateway.nacos_service not in running:
+        mend = near(gateway.nacos_service, sorted(running))
+        section.problem("nacos_service", f"no service {gateway.nacos_service!r} registers with Nacos", mend)
+    for url in gateway.upstream_urls:
+        for name in SERVICE_PLACEHOLDER.findall(url):
+            if name not in running:
+                section.problem("upstream_url", f"no service {name!r} runs here", near(name, sorted(running)))
+
+
+def _check_auth(platform: Platform, gateway: Gateway, section: Reader) -> None:
+    """A method that no consumer has a credential for would refuse everybody."""
+    able = {"jwt": platform.security.jwt, "api-key": platform.security.api_keys}.get(gateway.auth.method)
+    if able is not None and not able:
+        kind = "jwt" if gateway.auth.method == "jwt" else "api_key"
+        what = f"no consumer has a credential for {gateway.auth.method}"
+        section.problem("auth", what, f"declare one: security.consumers.<name>.{kind}")
+
+
+def _check_claims(routed: Mapping[str, Gateway], services: Reader) -> None:
+    """One prefix on one host, and one virtual host, belong to one service."""
+    prefixes: dict[tuple[str, str], str] = {}
+    hosts: dict[str, str] = {}
+    for name, gateway in routed.items():
+        section = services.below(name).below("gateway")
+        for host in (gateway.hosts or ("",)) if gateway.route_prefix else ():
+            owner = prefixes.setdefault((host.lower(), gateway.route_prefix), name)
+            if owner != name:
+                on = f" on {host}" if host else ""
+                section.problem("route_prefix", f"{gateway.route_prefix}{on} is the prefix of {owner} already")
+        for host in gateway.virtual_hosts:
+            if hosts.setdefault(host.lower(), name) != name:
+                section.problem("virtual_hosts", f"{host} belongs to {hosts[host.lower()]} already")
