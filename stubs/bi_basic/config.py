@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal, Self
 
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from stubs.common.config import ServiceConfig
@@ -29,9 +31,6 @@ class Jwt(BaseModel):
     @classmethod
     def _is_rsa_key(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None:
-            from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-            from cryptography.hazmat.primitives.serialization import load_pem_private_key
-
             try:
                 key = load_pem_private_key(value.get_secret_value().encode(), None)
             except (ValueError, TypeError):

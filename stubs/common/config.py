@@ -114,7 +114,7 @@ class ConfigStore(Generic[C]):
     def removed(self, source: str) -> None:
         """The configuration is gone at its source: the last good one stays."""
         self._metrics.config_change("removed")
-        self._log.warning("configuration not found, the last good one stays", source=source, kept_md5=self.md5)
+        self._log.warning("configuration not found, what is in force stays", source=source, kept=self.source)
 
     def as_json(self) -> dict[str, Any]:
         """What is in force, secrets masked."""

@@ -69,6 +69,11 @@ def timestamp(at: float | None = None) -> str:
     return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(at))}.{int(at % 1 * 1000):03d}Z"
 
 
+#: What the Nacos SDK says when a replica starts with an empty cache or before its configuration exists: the replica
+#: says the latter in its own words, and the former is as it should be.
+EXPECTED = ("File not found: ", "failed to invoke nacos config server : Error [300]")
+
+
 class Bridge(logging.Handler):
     """Carries the libraries' own warnings into the replica's log."""
 
@@ -78,11 +83,14 @@ class Bridge(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write the record with secrets masked, under the name of its logger."""
+        message = record.getMessage()
+        if message.startswith(EXPECTED):
+            return
         level = "ERROR" if record.levelno >= logging.ERROR else "WARNING"
         fields: dict[str, Any] = {"logger": record.name}
         if record.exc_info and record.exc_info[1]:
             fields["exception"] = masked("".join(traceback.format_exception(record.exc_info[1])))
-        self._log.write(level, masked(record.getMessage()), **fields)
+        self._log.write(level, masked(message), **fields)
 
 
 def bridge_libraries(log: Log) -> None:

@@ -56,6 +56,9 @@ class NacosLink:
 
     async def _open_naming(self) -> None:
         self._naming = await nacos.NacosNamingService.create_naming_service(self._client_config())
+        # The SDK registers again with a Nacos that came back only by a 30 s tick (redo/abstract_redo_service.py)
+        proxy = self._naming.grpc_client_proxy
+        await proxy.rpc_client.register_connection_listener(_RedoAtOnce(proxy.redo_service))
 
     async def fetch_config(self) -> None:
         """Deliver the configuration as it is now, trying until Nacos answers."""
@@ -137,6 +140,19 @@ class NacosLink:
         config = builder.build()
         config.set_update_cache_when_empty(True)
         return config
+
+
+class _RedoAtOnce:
+    """A connection listener, called after the redo service's own one: a new connection prompts the redo."""
+
+    def __init__(self, redo: Any) -> None:
+        self._redo = redo
+
+    async def on_connected(self) -> None:
+        await self._redo.start_redo_task()
+
+    async def on_disconnect(self) -> None:
+        pass
 
 
 def _port(address: str) -> int:

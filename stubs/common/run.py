@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import encodings.idna  # noqa: F401  # loaded here once, not by each forked replica at its first look-up
 import signal
 import socket
 import time
@@ -12,6 +13,9 @@ from pathlib import Path
 
 import grpc.aio
 import uvicorn
+import uvicorn.lifespan.off
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from stubs.common import http, rpc
 from stubs.common.config import ConfigStore
@@ -123,8 +127,8 @@ class HttpServer(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,  # type: ignore[arg-type]
-                http="httptools",
-                ws="websockets-sansio",
+                http=HttpToolsProtocol,
+                ws=WebSocketsSansIOProtocol,
                 lifespan="off",
                 log_config=None,
                 access_log=False,
