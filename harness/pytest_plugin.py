@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -112,9 +112,9 @@ def service(stack: Stack) -> Callable[[str], ServiceHandle]:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
-) -> Iterator[None, pytest.TestReport, pytest.TestReport]:  # type: ignore[type-arg]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """On failure, add what was asked and answered, what the gateway decided, and the last logs."""
-    report: pytest.TestReport = yield
+    report = yield
     running = item.config.stash.get(STACK, None)
     if running is not None and call.when == "call" and report.failed:
         from harness.report import sections

@@ -148,7 +148,7 @@ def describe(stack: Stack) -> dict[str, Any]:
     return {
         "pid": os.getpid(),
         "started": processes.start_time(os.getpid()),
-        "environment": stack.environment,
+        "environment": stack.platform.environment,
         "platform": stack.platform.name,
         "logs": {s.component: [str(f) for f in stack.engine.log_files(s.component)] for s in stack.engine.status()},
         "components": [dataclasses.asdict(status) for status in stack.engine.status()],

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 from collections.abc import Iterator, Sequence
+from http.client import HTTPConnection
 from typing import Any
 
 from harness.engines.base import Engine, Replica
@@ -18,7 +18,7 @@ class ReplicaHandle:
 
     def __init__(self, replica: Replica) -> None:
         self._replica = replica
-        self._connection: tuple[str, http.client.HTTPConnection] | None = None
+        self._connection: tuple[str, HTTPConnection] | None = None
 
     def __repr__(self) -> str:
         return f"<{self.service}/{self.index} {self.state} {self.http}>"
@@ -109,10 +109,10 @@ class ReplicaHandle:
             raise RemoteError(f"{method} {path} was refused", status=answer.status, body=text, where=where)
         return json.loads(text) if text else None
 
-    def _connect(self) -> http.client.HTTPConnection:
+    def _connect(self) -> HTTPConnection:
         """The kept connection, or a new one when the replica has moved to another port."""
         if self._connection is None or self._connection[0] != self.http:
-            self._connection = (self.http, http.client.HTTPConnection(self.http, timeout=5))
+            self._connection = (self.http, HTTPConnection(self.http, timeout=5))
         return self._connection[1]
 
     def revive(self) -> None:

@@ -41,9 +41,8 @@ class Stack:
     `timings` tells the seconds from the start until each step was done.
     """
 
-    def __init__(self, platform: Platform, environment: str, engine: Engine, *, began: float | None = None) -> None:
+    def __init__(self, platform: Platform, engine: Engine, *, began: float | None = None) -> None:
         self.platform = platform
-        self.environment = environment
         self.engine = engine
         self.timings: dict[str, float] = {}
         self.exchanges: deque[httpx.Response] = deque(maxlen=REMEMBERED)
@@ -69,7 +68,7 @@ class Stack:
         running = make_engine(engine, progress, ports)
         try:
             running.start()  # before the platform is read: the components need nothing of it
-            stack = cls(load_platform(platform, environment), environment, running, began=began)
+            stack = cls(load_platform(platform, environment), running, began=began)
             stack.bring_up()
         except BaseException:
             running.stop()
@@ -84,7 +83,7 @@ class Stack:
         engine.warm_up(self.platform)
         self._step("nacos", lambda: engine.wait("nacos", COMPONENT_TIMEOUT))
         self._step("configured", self._publish)
-        engine.launch_services(self.platform, self.environment)
+        engine.launch_services(self.platform)
         self._step("etcd", lambda: engine.wait("etcd", COMPONENT_TIMEOUT))
         self._step("gateway", lambda: engine.wait("gateway", COMPONENT_TIMEOUT))
         self._step("routes", lambda: self.apisix.apply(self.compiled.resources))
@@ -98,7 +97,7 @@ class Stack:
 
     def _publish(self) -> None:
         """What Nacos must hold before the services read it; needs no address of theirs."""
-        declared = compile_platform(self.platform, self.environment, addresses=None)
+        declared = compile_platform(self.platform)
         self.nacos.apply(declared.namespaces, declared.configs)
 
     # --- what it has
@@ -111,7 +110,7 @@ class Stack:
     @cached_property
     def compiled(self) -> Compiled:
         """What the platform compiles to, with the addresses that its services have here."""
-        return compile_platform(self.platform, self.environment, addresses=self.engine.addresses())
+        return compile_platform(self.platform, self.engine.addresses())
 
     @cached_property
     def apisix(self) -> ApisixClient:

@@ -159,7 +159,7 @@ class Engine(Protocol):
         """Prepare what the services need while the components start; returns at once."""
         ...
 
-    def launch_services(self, platform: Platform, environment: str) -> None:
+    def launch_services(self, platform: Platform) -> None:
         """Start every replica of every service that the platform runs; returns at once."""
         ...
 

@@ -150,9 +150,9 @@ class EmbeddedEngine:
 
     # --- services
 
-    def launch_services(self, platform: Platform, environment: str) -> None:
+    def launch_services(self, platform: Platform) -> None:
         """Start every replica of every service that has a command; returns at once."""
-        self._environment = environment
+        self._environment = platform.environment
         self.warm_up(platform)
         self._services = {name: service for name, service in platform.services.items() if service.command}
         for name, service in self._services.items():
