@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Callable
-from json import dumps
 from math import ceil, floor
 from typing import Any, ClassVar
 
 from harness.emulators.apisix.context import Context, Exit, MaybeVerdict
-from harness.emulators.apisix.match.lua_values import to_number, to_text
+from harness.emulators.apisix.match.lua_values import to_text
 from harness.emulators.apisix.plugins.base import Conf, Plugin, Schema, Scope, Shared
+from harness.emulators.apisix.plugins.limits import REJECTED, Key, amount, amount_or_text, key_of, namespace, rejection
 from harness.emulators.apisix.plugins.redis_schema import REDIS, REDIS_CLUSTER, REDIS_SENTINEL
 from harness.emulators.apisix.plugins.templates import counted
-from harness.emulators.apisix.variables import RATE_LIMITING_INFO, getter, resolve
+from harness.emulators.apisix.variables import RATE_LIMITING_INFO
 
-_AMOUNT: Schema = {"oneOf": [{"type": "integer", "exclusiveMinimum": 0}, {"type": "string"}]}
+_AMOUNT = amount_or_text({"exclusiveMinimum": 0})
 _POLICIES = {"redis": REDIS, "redis-cluster": REDIS_CLUSTER, "redis-sentinel": REDIS_SENTINEL}
 _BOTH = "count/time_window and rules cannot be specified at the same time"
-_LARGEST = 2**53 - 1
 DEFAULT_HEADERS = {
     "limit_header": "X-RateLimit-Limit",
     "remaining_header": "X-RateLimit-Remaining",
@@ -47,8 +44,7 @@ SCHEMA: Schema = {
         "group": {"type": "string"},
         "key": {"type": "string", "default": "remote_addr"},
         "key_type": {"type": "string", "enum": ["var", "var_combination", "constant"], "default": "var"},
-        "rejected_code": {"type": "integer", "minimum": 200, "maximum": 599, "default": 503},
-        "rejected_msg": {"type": "string", "minLength": 1},
+        **REJECTED,
         "policy": {"type": "string", "enum": ["local", *_POLICIES], "default": "local"},
         "allow_degradation": {"type": "boolean", "default": False},
         "show_limit_quota_header": {"type": "boolean", "default": True},
@@ -62,22 +58,18 @@ SCHEMA: Schema = {
         "then": REDIS_CLUSTER,
         "else": {"if": {"properties": {"policy": {"enum": ["redis-sentinel"]}}}, "then": REDIS_SENTINEL},
     },
-    "encrypt_fields": ["redis_password", "sentinel_password"],
 }
-
-_Key = Callable[[Context], "str | None"]
-_Amount = Callable[[Context], float]
 
 
 class _Rule:
     """One limit: how to find its key, count, window and the three header names for a request."""
 
-    __slots__ = ("amount", "headers", "key", "prefix", "text", "window")
+    __slots__ = ("count", "headers", "key", "prefix", "text", "window")
 
-    def __init__(self, key: _Key, count: Any, window: Any, prefix: str = "") -> None:
+    def __init__(self, key: Key, count: Any, window: Any, prefix: str = "") -> None:
         self.key = key
-        self.amount = _amount(count)
-        self.window = _amount(window)
+        self.count = amount(count)
+        self.window = amount(window)
         self.prefix = prefix
         self.text = to_text(count) if not isinstance(count, str) else None
         self.headers: tuple[tuple[str, str], ...] = ()
@@ -99,10 +91,9 @@ class LimitCount(Plugin):
     def __init__(self, conf: Conf, scope: Scope) -> None:
         super().__init__(conf, scope)
         self._store: Shared = scope.shared("plugin-limit-count")
-        self._namespace = _namespace(conf, scope)
+        self._namespace = f"{conf['group']}:" if "group" in conf else namespace(conf, scope)
         self._show = conf["show_limit_quota_header"]
-        message = conf.get("rejected_msg")
-        self._rejected = Exit(conf["rejected_code"], {"error_msg": message} if message else None)
+        self._rejected = rejection(conf)
         self._sliding = conf["window_type"] == "sliding"
         self._metadata: Any = self
         self._rules = _rules(conf)
@@ -161,7 +152,7 @@ class LimitCount(Plugin):
         return None if applied else self._degrade("failed to get rate limit rules: nil", Exit(500))
 
     def _count(self, ctx: Context, rule: _Rule, key: str) -> Exit | None:
-        limit = rule.amount(ctx)
+        limit = rule.count(ctx)
         name = self._namespace + key
         counted_by = self._slide if self._sliding else self._consume
         rejected, left, reset = counted_by(name, limit, rule.window(ctx))
@@ -219,45 +210,13 @@ def _answer(ctx: Context, names: tuple[tuple[str, str], ...], values: tuple[str,
         response.items = [(lower, name, value) for (lower, name), value in zip(names, values, strict=True)]
 
 
-def _namespace(conf: Conf, scope: Scope) -> str:
-    """What stands before the key: the group, or the resource and a digest of the configuration."""
-    if "group" in conf:
-        return f"{conf['group']}:"
-    kind, identity, _ = scope.resource
-    digest = zlib.crc32(dumps(conf, sort_keys=True, default=dict).encode())
-    suffix = f"{conf['_vid']}:" if "_vid" in conf else ""
-    return f"/apisix/{kind}/{identity}:{digest}:{suffix}"
-
-
 def _rules(conf: Conf) -> tuple[_Rule, ...]:
     if "rules" not in conf:
-        return (_Rule(_key(conf["key"], conf["key_type"]), conf["count"], conf["time_window"]),)
+        return (_Rule(key_of(conf["key"], conf["key_type"]), conf["count"], conf["time_window"]),)
     return tuple(
         _Rule(counted(rule["key"]), rule["count"], rule["time_window"], rule.get("header_prefix", str(index)))
         for index, rule in enumerate(conf["rules"], 1)
     )
-
-
-def _key(key: str, kind: str) -> _Key:
-    if kind == "constant":
-        return lambda ctx: key
-    return counted(key) if kind == "var_combination" else getter(key)
-
-
-def _amount(value: Any) -> _Amount:
-    """The count or window of a request: a number, or text with variables that must come to a positive integer."""
-    if not isinstance(value, str):
-        return lambda ctx: value
-    template = resolve(value)
-
-    def amount(ctx: Context) -> float:
-        text = template(ctx)
-        number = to_number(text)
-        if number is None or number <= 0 or number != floor(number) or number > _LARGEST:
-            raise ValueError(f"{value!r} came to {text!r}, which is no positive integer")
-        return number
-
-    return amount
 
 
 def _round_up(seconds: float) -> float:

@@ -39,6 +39,7 @@ _OPTIONAL: Mapping[str, Labels] = {
 }
 #: how long a worker keeps its figures to itself, in seconds
 _PUBLISH_AFTER = 0.2
+_MOST_KEPT = 10_000
 DEFAULT_EXPORT_URI = "/apisix/prometheus/metrics"
 
 
@@ -106,11 +107,14 @@ class Prometheus(Plugin):
             tries[-1].address if tries else "",
             ctx.from_upstream,
             params.get("_path") if params else None,
+            ctx.host if route is not None and route.hosts else "",
         )
         if self._has_extra:
             key = (key, self._extra_values(ctx))
         cells = self._cells.get(key)
         if cells is None:
+            if len(self._cells) > _MOST_KEPT:  # a wildcard host lets clients make up as many as they like
+                self._cells.clear()
             cells = self._cells[key] = self._look_up(ctx)
         cells.status[0] += 1
         cells.ingress[0] += ctx.request_length
@@ -142,7 +146,7 @@ class Prometheus(Plugin):
         node = ctx.tries[-1].address.rpartition(":")[0] if ctx.tries else ""
         kind = ctx.variables.get("request_type", "traditional_http")
         who = (consumer, node, kind, *(ctx.variables.get(name, "")[:128] for name in _LLM[1:]))
-        place = (route, params.get("_path", ""), params.get("_host", ""), service)
+        place = (route, params.get("_path", ""), _matched_host(ctx), service)
         status = self._cell(ctx, "http_status", (str(ctx.status), *place, *who, _source(ctx)))
         typed = (route, service, *who)
         return _Cells(
@@ -218,6 +222,15 @@ def export_app(metrics: Metrics, uri: str = DEFAULT_EXPORT_URI) -> App:
         return Response(200, metrics.text().encode("latin-1", "replace"), headers, chunked=True)
 
     return answer
+
+
+def _matched_host(ctx: Context) -> str:
+    """The pattern among the route's hosts under which it was found: the host itself, else the longest wildcard."""
+    hosts = (ctx.route.hosts if ctx.route is not None else None) or ()
+    if ctx.host in hosts:
+        return ctx.host
+    fitting = [host for host in hosts if host.startswith("*") and ctx.host.endswith(host[1:].lower())]
+    return max(fitting, key=len, default="")
 
 
 def _source(ctx: Context) -> str:

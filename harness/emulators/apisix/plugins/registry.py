@@ -2,30 +2,78 @@
 
 from __future__ import annotations
 
+from harness.emulators.apisix.plugins.acl import Acl
+from harness.emulators.apisix.plugins.api_breaker import ApiBreaker
+from harness.emulators.apisix.plugins.attach_consumer_label import AttachConsumerLabel
 from harness.emulators.apisix.plugins.base import Plugin
 from harness.emulators.apisix.plugins.basic_auth import BasicAuth
+from harness.emulators.apisix.plugins.chaitin_waf import ChaitinWaf
+from harness.emulators.apisix.plugins.client_control import ClientControl
+from harness.emulators.apisix.plugins.consumer_restriction import ConsumerRestriction
 from harness.emulators.apisix.plugins.cors import Cors
+from harness.emulators.apisix.plugins.csrf import Csrf
+from harness.emulators.apisix.plugins.data_mask import DataMask
+from harness.emulators.apisix.plugins.echo import Echo
+from harness.emulators.apisix.plugins.fault_injection import FaultInjection
+from harness.emulators.apisix.plugins.forward_auth import ForwardAuth
+from harness.emulators.apisix.plugins.hmac_auth import HmacAuth
 from harness.emulators.apisix.plugins.ip_restriction import IpRestriction
+from harness.emulators.apisix.plugins.jwe_decrypt import JweDecrypt
 from harness.emulators.apisix.plugins.jwt_auth import JwtAuth
 from harness.emulators.apisix.plugins.key_auth import KeyAuth
+from harness.emulators.apisix.plugins.limit_conn import LimitConn
 from harness.emulators.apisix.plugins.limit_count import LimitCount
+from harness.emulators.apisix.plugins.limit_req import LimitReq
+from harness.emulators.apisix.plugins.mocking import Mocking
+from harness.emulators.apisix.plugins.multi_auth import MultiAuth
+from harness.emulators.apisix.plugins.opa import Opa
 from harness.emulators.apisix.plugins.prometheus import Prometheus
 from harness.emulators.apisix.plugins.proxy_rewrite import ProxyRewrite
+from harness.emulators.apisix.plugins.public_api import PublicApi
+from harness.emulators.apisix.plugins.real_ip import RealIp
+from harness.emulators.apisix.plugins.redirect import Redirect
+from harness.emulators.apisix.plugins.referer_restriction import RefererRestriction
 from harness.emulators.apisix.plugins.request_id import RequestId
+from harness.emulators.apisix.plugins.request_validation import RequestValidation
+from harness.emulators.apisix.plugins.response_rewrite import ResponseRewrite
 from harness.emulators.apisix.plugins.ua_restriction import UaRestriction
 from harness.emulators.apisix.plugins.uri_blocker import UriBlocker
 
 #: one file, one line here, one test file a plugin
 PLUGINS: tuple[type[Plugin], ...] = (
+    Acl,
+    ApiBreaker,
+    AttachConsumerLabel,
     BasicAuth,
+    ChaitinWaf,
+    ClientControl,
+    ConsumerRestriction,
     Cors,
+    Csrf,
+    DataMask,
+    Echo,
+    FaultInjection,
+    ForwardAuth,
+    HmacAuth,
     IpRestriction,
+    JweDecrypt,
     JwtAuth,
     KeyAuth,
+    LimitConn,
     LimitCount,
+    LimitReq,
+    Mocking,
+    MultiAuth,
+    Opa,
     Prometheus,
     ProxyRewrite,
+    PublicApi,
+    RealIp,
+    Redirect,
+    RefererRestriction,
     RequestId,
+    RequestValidation,
+    ResponseRewrite,
     UaRestriction,
     UriBlocker,
 )

@@ -23,7 +23,8 @@ def proxied(request_of, scope):
     def make(status=200, value=None, took=0.004, **more):
         ctx = request_of("/fx/status/200")
         ctx.status, ctx.from_upstream = status, True
-        ctx.route = SimpleNamespace(id="7", value={"id": "7", **(value or {})}, **more)
+        ctx.route = SimpleNamespace(id="7", hosts=None, value={"id": "7", **(value or {})})
+        vars(ctx.route).update(more)
         ctx.path_params = {"_path": "/fx/status/*"}
         ctx.request_length, ctx.bytes_sent = 100, 250
         ctx.tries = [Try("127.0.0.1:21980", status=status, response_time=took)]
@@ -66,6 +67,11 @@ def test_latency_and_bandwidth(build, scope, proxied):
         f'apisix_http_latency_sum{{type="upstream",{LABELS}}} 4'
     ]
     assert len(lines(scope, "apisix_http_latency_count")) == 3
+
+
+def test_the_host_pattern_that_matched(build, scope, proxied):
+    build(Prometheus).log(proxied(hosts=["*.test", "*.golden.test", "golden.*"]))
+    assert 'matched_host="*.test"' in lines(scope, "apisix_http_status")[0]
 
 
 def test_a_refusal_counts_as_the_gateways_own(build, scope, request_of):
