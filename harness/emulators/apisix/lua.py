@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import lru_cache
 from typing import Any
 
 from harness.emulators.apisix.context import Context
@@ -218,3 +219,14 @@ class Lua:
 
 def _deny(_: object, name: object, __: bool) -> Any:
     raise AttributeError(f"{name} is not available")
+
+
+@lru_cache(maxsize=1)
+def sandbox() -> Lua:
+    """This worker's sandbox."""
+    return Lua()
+
+
+def compile_filter(source: str) -> Condition:
+    """A filter_func as a condition, in this worker's sandbox; raises ValueError when it is not Lua."""
+    return sandbox().compile_filter(source)
