@@ -1,0 +1,400 @@
+"""Configuration turned into flat tuples of bound functions, when it changes and not when a request comes."""
+
+from __future__ import annotations
+
+import copy
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from harness.emulators.apisix.consumers import ConsumerEntry
+from harness.emulators.apisix.context import Context, Exit
+from harness.emulators.apisix.match.expression import ExpressionError, compile_expression
+from harness.emulators.apisix.plugins.base import PHASES, Plugin
+from harness.emulators.apisix.schema.validate import Validator
+from harness.emulators.apisix.store import Entry
+from harness.emulators.apisix.upstream import Upstream as Upstream
+from harness.emulators.apisix.upstream import timeouts_of
+from harness.emulators.apisix.variables import getter
+
+if TYPE_CHECKING:
+    from harness.emulators.apisix.data_plane import DataPlane
+
+log = logging.getLogger(__name__)
+
+_NO_SERVICE: Final = Exit(404)
+_NO_UPSTREAM_OBJECT: Final = Exit(502)
+_NO_PLUGIN_CONFIG: Final = Exit(503)
+_NO_UPSTREAM: Final = Exit(503)
+_NO_GROUP: Final = Exit(503)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """One plugin of a plan: its object and what `_meta` says."""
+
+    name: str
+    plugin: Plugin
+    priority: float
+    error_response: Any = None
+    condition: Callable[[Context], bool] | None = None
+    gathers: bool = False
+
+
+Steps = tuple[tuple[Callable[..., Any], Part], ...]
+
+
+class Plan:
+    """All that requests of one route (and consumer) run, in the order of the phases."""
+
+    __slots__ = (
+        "access",
+        "before_proxy",
+        "body_filter",
+        "consumer_rewrite",
+        "consumers",
+        "depends",
+        "generation",
+        "global_rewrite",
+        "globals_only",
+        "header_filter",
+        "log",
+        "parts",
+        "refusal",
+        "rewrite",
+        "upstream",
+        "websocket",
+    )
+
+    def __init__(self) -> None:
+        self.generation = -1
+        #: (kind, id, the entry it was made from)
+        self.depends: list[tuple[str, str, Entry | None]] = []
+        self.parts: dict[str, Part] = {}
+        self.refusal: Exit | None = None
+        self.globals_only: Plan = self
+        self.global_rewrite: Steps = ()
+        self.rewrite: Steps = ()
+        self.consumer_rewrite: Steps = ()
+        self.access: Steps = ()
+        self.before_proxy: Steps = ()
+        self.header_filter: Steps = ()
+        self.body_filter: Steps = ()
+        self.log: Steps = ()
+        self.upstream: Upstream | Exit = _NO_UPSTREAM
+        self.websocket = False
+        self.consumers: dict[tuple[str, str, int], tuple[ConsumerEntry, Plan | Exit]] = {}
+
+
+class Route:
+    """A route: what the router reads of it, its value, and its plan once a request has asked for it."""
+
+    __slots__ = (
+        "entry",
+        "filter_func",
+        "hosts",
+        "id",
+        "methods",
+        "plan",
+        "priority",
+        "remote_addrs",
+        "status",
+        "timeouts",
+        "uris",
+        "value",
+        "vars",
+    )
+
+    def __init__(self, entry: Entry, service: Mapping[str, Any] | None) -> None:
+        value = entry.value
+        self.entry = entry
+        self.value = value
+        self.id = entry.id
+        self.uris: list[str] = _listed(value, "uri", "uris") or []
+        self.hosts: list[str] | None = _listed(value, "host", "hosts") or (service or {}).get("hosts")
+        self.methods: list[str] | None = value.get("methods")
+        self.remote_addrs: list[str] | None = _listed(value, "remote_addr", "remote_addrs")
+        self.vars: Any = value.get("vars")
+        self.filter_func: str | None = value.get("filter_func")
+        self.priority = int(value.get("priority") or 0)
+        self.status = int(value.get("status", 1))
+        self.timeouts = timeouts_of(value.get("timeout"))
+        self.plan: Plan | None = None
+
+
+def _listed(value: Mapping[str, Any], one: str, many: str) -> list[str] | None:
+    if value.get(one):
+        return [value[one]]
+    return value.get(many)
+
+
+class Compiler:
+    """Makes plans, and keeps what several of them share: plugin objects and upstreams."""
+
+    def __init__(self, plane: DataPlane) -> None:
+        self._plane = plane
+        self._store = plane.store
+        #: changes whenever a plan may be out of date
+        self.generation = 0
+        self._parts: dict[tuple[str, str, str], tuple[Any, Part | None]] = {}
+        self._upstreams: dict[tuple[str, str], tuple[Any, Upstream]] = {}
+        self._validators: dict[tuple[str, bool], Validator] = {}
+        self._unmatched: Plan | None = None
+
+    def changed(self, kind: str, id_: str, gone: bool) -> None:
+        """A resource changed: plans look at what they were made from before they are used again."""
+        self.generation += 1
+        if gone:
+            for key in [key for key in self._parts if key[0] == kind and key[1] == id_]:
+                del self._parts[key]
+            held = self._upstreams.pop((kind, id_), None)
+            if held:
+                held[1].close()
+                self._plane.checkers.drop(held[1].key)
+
+    # -- plans
+
+    def unmatched(self) -> Plan:
+        """What runs for a request without a route: the global rules."""
+        plan = self._unmatched
+        if plan is None or plan.generation != self.generation:
+            plan = self._unmatched = Plan()
+            rules = self._globals({})
+            self._lay_out(plan, rules, [])
+            plan.globals_only = plan
+            plan.generation = self.generation
+        return plan
+
+    def plan(self, route: Route) -> Plan:
+        """The plan of a route, made anew unless all that it was made from is still in force."""
+        plan = route.plan
+        if plan is None or not self._still_good(plan):
+            plan = route.plan = self._build(route)
+        plan.generation = self.generation
+        return plan
+
+    def _still_good(self, plan: Plan) -> bool:
+        return all(self._store.get(kind).get(id_) is entry for kind, id_, entry in plan.depends)
+
+    def _need(self, plan: Plan, kind: str, id_: Any) -> Entry | None:
+        entry = self._store.get(kind).get(str(id_))
+        plan.depends.append((kind, str(id_), entry))
+        return entry
+
+    def _build(self, route: Route) -> Plan:
+        plan = Plan()
+        value = route.value
+        plugins: dict[str, tuple[Entry, Any]] = {}
+        service = None
+        if value.get("service_id") is not None:
+            service = self._need(plan, "services", value["service_id"])
+        config = None
+        if value.get("plugin_config_id") is not None:
+            config = self._need(plan, "plugin_configs", value["plugin_config_id"])
+            if config is None:
+                plan.refusal = _NO_PLUGIN_CONFIG
+                return plan
+        if value.get("service_id") is not None and service is None:
+            plan.refusal = _NO_SERVICE
+            return plan
+        # a route's own plugin wins over its plugin_config's, and that over its service's
+        for entry in (service, config, route.entry):
+            if entry is not None:
+                plugins.update({name: (entry, conf) for name, conf in (entry.value.get("plugins") or {}).items()})
+        parts = self._resource_parts(plugins)
+        rules = self._globals(plugins)
+        plan.depends.extend(("global_rules", id_, entry) for id_, entry in self._store.get("global_rules").items())
+        self._lay_out(plan, rules, parts)
+        plan.parts = {part.name: part for part in parts}
+        websocket = value.get("enable_websocket")
+        if websocket is None and service is not None:
+            websocket = service.value.get("enable_websocket")
+        plan.websocket = bool(websocket)
+        plan.upstream = self._upstream_for(plan, route.entry, service)
+        return plan
+
+    def _upstream_for(self, plan: Plan, route: Entry, service: Entry | None) -> Upstream | Exit:
+        for holder in (route, service):
+            if holder is None:
+                continue
+            if holder.value.get("upstream_id") is not None:
+                return self._upstream_by_id(plan, holder.value["upstream_id"])
+            if holder.value.get("upstream"):
+                return self.upstream(holder.kind, holder.id, holder.value["upstream"])
+        return _NO_UPSTREAM
+
+    def _upstream_by_id(self, plan: Plan, id_: Any) -> Upstream | Exit:
+        entry = self._need(plan, "upstreams", id_)
+        if entry is None:
+            return _NO_UPSTREAM_OBJECT
+        return self.upstream("upstreams", entry.id, entry.value)
+
+    def upstream_by_id(self, id_: Any) -> Upstream | Exit:
+        """The upstream of that id as it is now, or the answer when there is none."""
+        entry = self._store.get("upstreams").get(str(id_))
+        return self.upstream("upstreams", entry.id, entry.value) if entry else _NO_UPSTREAM_OBJECT
+
+    def upstream(self, kind: str, id_: str, conf: Mapping[str, Any]) -> Upstream:
+        """The upstream in a resource's value, the same object as long as the configuration is the same."""
+        held = self._upstreams.get((kind, id_))
+        if held is not None and held[0] is conf:
+            return held[1]
+        if held is not None:
+            held[1].close()
+        made = Upstream(conf, f"/apisix/{kind}/{id_}", self._plane)
+        self._upstreams[kind, id_] = (conf, made)
+        return made
+
+    def with_consumer(self, plan: Plan, consumer: ConsumerEntry) -> Plan | Exit:
+        """The plan with the consumer's (and its group's) plugins; the same plan when it has none."""
+        if not consumer.plugins and not consumer.group_id:
+            return plan
+        key = (consumer.name, consumer.credential_id, consumer.modified_index)
+        held = plan.consumers.get(key)
+        if held is not None and held[0] is consumer and (isinstance(held[1], Exit) or self._still_good(held[1])):
+            return held[1]
+        merged = self._merge_consumer(plan, consumer)
+        plan.consumers[key] = (consumer, merged)
+        return merged
+
+    def _merge_consumer(self, plan: Plan, consumer: ConsumerEntry) -> Plan | Exit:
+        merged = Plan()
+        plugins: dict[str, tuple[Entry, Any]] = {}
+        if consumer.group_id:
+            group = self._need(merged, "consumer_groups", consumer.group_id)
+            if group is None:
+                return _NO_GROUP
+            plugins.update({name: (group, conf) for name, conf in (group.value.get("plugins") or {}).items()})
+        holder = Entry("consumers", consumer.name, {}, consumer.modified_index, consumer.modified_index)
+        plugins.update({name: (holder, conf) for name, conf in consumer.plugins.items()})
+        if not plugins:
+            return plan
+        own = {part.name: part for part in self._resource_parts(plugins)}
+        parts = [part for name, part in plan.parts.items() if name not in plugins] + list(own.values())
+        self._lay_out(merged, list(plan.globals_only.parts.values()), _sorted(parts))
+        # run again are only those that the route did not have (plugin.lua, merge_consumer_route)
+        fresh = [part for name, part in own.items() if name not in plan.parts and part.plugin.type != "auth"]
+        merged.consumer_rewrite = _steps(_sorted(fresh), "rewrite")
+        merged.parts = {part.name: part for part in parts}
+        merged.upstream = plan.upstream
+        merged.websocket = plan.websocket
+        merged.globals_only = plan.globals_only
+        merged.generation = plan.generation
+        return merged
+
+    def _globals(self, of_route: Mapping[str, tuple[Entry, Any]]) -> list[Part]:
+        """The global rules' parts, less those that leave precedence to the route's own plugin."""
+        rules: dict[str, tuple[Entry, Any]] = {}
+        for entry in self._store.get("global_rules").values():
+            rules.update({name: (entry, conf) for name, conf in (entry.value.get("plugins") or {}).items()})
+        parts = self._resource_parts(rules)
+        return [part for part in parts if not (part.plugin.run_policy == "prefer_route" and _on(of_route, part.name))]
+
+    def _lay_out(self, plan: Plan, rules: list[Part], parts: list[Part]) -> None:
+        plan.global_rewrite = _steps(rules, "rewrite")
+        plan.rewrite = _steps(parts, "rewrite")
+        both = [*rules, *parts]
+        plan.access = _steps(both, "access")
+        plan.before_proxy = _steps(both, "before_proxy")
+        plan.header_filter = _steps(both, "header_filter")
+        plan.body_filter = _steps(both, "body_filter")
+        plan.log = _steps(both, "log")
+        if plan.globals_only is plan and rules:
+            alone = plan.globals_only = Plan()
+            alone.globals_only = alone
+            alone.parts = {part.name: part for part in rules}
+            alone.header_filter = _steps(rules, "header_filter")
+            alone.body_filter = _steps(rules, "body_filter")
+            alone.log = _steps(rules, "log")
+
+    # -- parts
+
+    def _resource_parts(self, plugins: Mapping[str, tuple[Entry, Any]]) -> list[Part]:
+        found = [self._part(entry, name, conf) for name, (entry, conf) in plugins.items()]
+        return _sorted([part for part in found if part is not None])
+
+    def _part(self, entry: Entry, name: str, conf: Any) -> Part | None:
+        key = (entry.kind, entry.id, name)
+        held = self._parts.get(key)
+        if held is not None and held[0] is conf:
+            return held[1]
+        part = self.make_part(entry, name, conf)
+        self._parts[key] = (conf, part)
+        return part
+
+    def make_part(self, entry: Entry, name: str, conf: Any) -> Part | None:
+        """A plugin's object for a configuration, None when it is off, unknown or wrong (which is logged)."""
+        kind = self._plane.plugins.get(name)
+        if kind is None or not isinstance(conf, dict):
+            return None
+        own = copy.deepcopy(conf)
+        meta = own.pop("_meta", None) or {}
+        if meta.get("disable"):
+            return None
+        scope = self._plane.scope(kind, (entry.kind, entry.id, entry.modified_index))
+        own = scope.secret(own)
+        problem = self.validator(kind).check(own)
+        if problem:
+            log.error("plugin %s of %s/%s: %s", name, entry.kind, entry.id, problem)
+            return None
+        return Part(
+            name,
+            kind(own, scope),
+            meta.get("priority", kind.priority),
+            meta.get("error_response"),
+            _condition(meta.get("filter")),
+            kind.gathers_response,
+        )
+
+    def validator(self, kind: type[Plugin], *, consumer: bool = False) -> Validator:
+        """The compiled schema of a plugin (or of its consumers)."""
+        key = (kind.name, consumer)
+        found = self._validators.get(key)
+        if found is None:
+            schema = kind.consumer_schema if consumer and kind.consumer_schema is not None else kind.schema
+            found = self._validators[key] = Validator(schema)
+        return found
+
+
+def _on(plugins: Mapping[str, tuple[Entry, Any]], name: str) -> bool:
+    held = plugins.get(name)
+    return held is not None and not (held[1].get("_meta") or {}).get("disable")
+
+
+def _sorted(parts: list[Part]) -> list[Part]:
+    return sorted(parts, key=lambda part: -part.priority)
+
+
+def _condition(rule: Any) -> Callable[[Context], bool] | None:
+    if not rule:
+        return None
+    try:
+        return compile_expression(rule, getter)
+    except ExpressionError as error:
+        log.warning("failed to get the 'vars' expression: %s", error)
+        return None
+
+
+def _steps(parts: list[Part], phase: str) -> Steps:
+    assert phase in PHASES
+    return tuple((_bound(part, phase), part) for part in parts if hasattr(part.plugin, phase))
+
+
+def _bound(part: Part, phase: str) -> Callable[..., Any]:
+    """The plugin's function, behind its `_meta.filter` if it has one, which is judged once per request."""
+    function: Callable[..., Any] = getattr(part.plugin, phase)
+    condition = part.condition
+    if condition is None:
+        return function
+    note = f"_meta.filter {id(part)}"
+
+    def holds(ctx: Context) -> bool:
+        verdict = ctx.notes.get(note)
+        if verdict is None:
+            verdict = ctx.notes[note] = condition(ctx)
+        return bool(verdict)
+
+    if phase == "body_filter":
+        return lambda ctx, chunk, last: function(ctx, chunk, last) if holds(ctx) else chunk
+    return lambda ctx: function(ctx) if holds(ctx) else None

@@ -1,0 +1,282 @@
+"""The data plane of one worker: it follows the store, and begins a journey for each request."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import ssl
+from collections.abc import Coroutine, Sequence
+from ipaddress import ip_address, ip_network
+from random import Random
+from typing import Any
+
+from harness.clock import Clock
+from harness.emulators.apisix.balance.checkers import Checkers
+from harness.emulators.apisix.balance.picker import Balancing
+from harness.emulators.apisix.compiled import Compiler, Plan, Route
+from harness.emulators.apisix.context import Context
+from harness.emulators.apisix.directory import Directory
+from harness.emulators.apisix.discovery.dns import Resolver
+from harness.emulators.apisix.discovery.nacos import NacosDiscovery
+from harness.emulators.apisix.headers import Headers
+from harness.emulators.apisix.journal import Journal
+from harness.emulators.apisix.lua import Lua
+from harness.emulators.apisix.match.router import Router
+from harness.emulators.apisix.pipeline import Journey
+from harness.emulators.apisix.plugins.base import Plugin
+from harness.emulators.apisix.plugins.registry import BY_NAME
+from harness.emulators.apisix.proxy.answer import Answer
+from harness.emulators.apisix.proxy.apps import refuse
+from harness.emulators.apisix.proxy.head import Field, Head
+from harness.emulators.apisix.proxy.http1 import ServerConnection
+from harness.emulators.apisix.proxy.nginx import Bad, normalise
+from harness.emulators.apisix.proxy.upstream import Pools
+from harness.emulators.apisix.scope import PlaneScope
+from harness.emulators.apisix.settings import Settings
+from harness.emulators.apisix.shared import SharedStores
+from harness.emulators.apisix.store import Change, Table
+from harness.emulators.apisix.upstream import Upstream
+
+log = logging.getLogger("harness.emulators.apisix")
+
+#: Kinds whose change can make a plan wrong
+_IN_PLANS = frozenset({"services", "upstreams", "plugin_configs", "consumer_groups", "global_rules", "ssls"})
+
+
+class DataPlane:
+    """Everything that requests share; a handler for the listeners of the data plane."""
+
+    def __init__(self, settings: Settings, store: Table, clock: Clock, shared: SharedStores) -> None:
+        self.settings = settings
+        self.store = store
+        self.clock = clock
+        self.shared = shared
+        self.loop = asyncio.get_running_loop()
+        self.random = Random(settings.seed)
+        self.balancing = Balancing(clock=clock, random=self.random)
+        self.pools = Pools(self.loop)
+        self.journal = Journal()
+        self.kept: dict[str, Any] = {}
+        self.server_field: Field = ("server", "Server", f"APISIX/{settings.version}")
+        self.plugins = {name: plugin for name, plugin in BY_NAME.items() if settings.enabled(name)}
+        self.nothing = Plan()
+        self.compiler = Compiler(self)
+        self.directory = Directory(
+            store.get("consumers"), lambda kind: self.compiler.validator(kind, consumer=True), self.secret
+        )
+        self.lua = Lua()
+        self.router = Router(settings.router, compile_filter=self.lua.compile_filter)  # type: ignore[arg-type]
+        self._of_service: dict[str, set[str]] = {}
+        self._forwarded: dict[tuple[str, str, int], tuple[Field, Field, Field]] = {}
+        self._trusted = [ip_network(network) for network in settings.real_ip_from if network != "unix:"]
+        self._trusts: dict[str, bool] = {}
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self.requests = 0
+        self.resolver = Resolver(clock=clock, random=self.random)
+        self.checkers = Checkers(clock)
+        self.discoveries: dict[str, NacosDiscovery] = {}
+
+    async def start(self) -> None:
+        """Begin to follow the store and the discoveries."""
+        conf = nacos_conf(self.settings)
+        if conf is not None:
+            # `watch: false` in config.yaml makes it as slow to see changes as the real one
+            watch = bool(conf.get("watch", True))
+            nacos = NacosDiscovery(conf, watch=watch, clock=self.clock, random=self.random)
+            await nacos.start()
+            self.discoveries["nacos"] = nacos
+        self.store.subscribe(self._changed)
+        self._changed([("routes", id_, entry) for id_, entry in self.store.get("routes").items()])
+
+    async def stop(self) -> None:
+        """Follow nothing any more and close the kept connections."""
+        self.store.unsubscribe(self._changed)
+        self.checkers.stop()
+        for discovery in self.discoveries.values():
+            await discovery.stop()
+        for task in list(self._tasks):
+            task.cancel()
+        self.pools.close()
+
+    def reset(self) -> None:
+        """Forget what requests have left behind: counters, the journal (between tests)."""
+        self.shared.clear()
+        self.journal.clear()
+        if self.settings.seed is not None:
+            self.random.seed(self.settings.seed)
+
+    # -- configuration
+
+    def _changed(self, changes: Sequence[Change]) -> None:
+        routes: set[str] = set()
+        for kind, id_, entry in changes:
+            if kind == "routes":
+                routes.add(id_)
+            elif kind == "services":
+                routes |= self._of_service.get(id_, set())
+            elif kind in ("consumers", "secrets"):
+                self.directory.changed()
+            if kind in _IN_PLANS or entry is None:
+                self.compiler.changed(kind, id_, entry is None)
+        for id_ in routes:
+            self._route_changed(id_)
+
+    def _route_changed(self, id_: str) -> None:
+        entry = self.store.get("routes").get(id_)
+        if entry is None:
+            self.router.remove(id_)
+            return
+        service_id = entry.value.get("service_id")
+        service = None
+        if service_id is not None:
+            self._of_service.setdefault(str(service_id), set()).add(id_)
+            service = self.store.get("services").get(str(service_id))
+        self.router.put(Route(entry, service.value if service else None))
+
+    def scope(self, kind: type[Plugin], resource: tuple[str, str, int]) -> PlaneScope:
+        """What a plugin of `kind` on `resource` is given."""
+        return PlaneScope(self, resource, self.settings.attr(kind.name))
+
+    def secret(self, value: Any) -> Any:
+        """`value` with $env:// references resolved, in depth."""
+        if isinstance(value, str):
+            return _from_environment(value) if value.lower().startswith("$env://") else value
+        if isinstance(value, dict):
+            return {name: self.secret(member) for name, member in value.items()}
+        if isinstance(value, list):
+            return [self.secret(member) for member in value]
+        return value
+
+    def upstream_tls(self, upstream: Upstream) -> ssl.SSLContext:
+        """The TLS client's side towards an upstream: no verification unless it is asked for, as nginx's default."""
+        context = upstream.tls
+        if context is None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+            upstream.tls = context
+        return context
+
+    def error_log(self, level: str, message: str) -> None:
+        """A line in the error log."""
+        log.log(logging.ERROR if level == "error" else logging.WARNING, "%s", message)
+
+    def wait(self, waiting: Coroutine[Any, Any, Any]) -> None:
+        """Run a coroutine for a request that must wait."""
+        task = self.loop.create_task(waiting)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # -- requests
+
+    def request(self, exchange: ServerConnection, head: Head) -> None:
+        """A request's head is here: begin its journey."""
+        self.requests += 1
+        headers = head.headers
+        remote = exchange.remote_addr
+        if head.real_ip:
+            remote = self._real_ip(remote, head.real_ip)
+        ctx = Context(
+            exchange,
+            head.method,
+            head.target,
+            head.path,
+            head.query,
+            head.version,
+            headers,
+            remote,
+            self.clock.time(),
+            host=head.host,
+            exchange=exchange,
+            request_length=head.size + (head.length or 0),
+        )
+        self._add_forwarded(exchange, head, headers)
+        journey = Journey(self, exchange, ctx)
+        exchange.state = journey
+        journey.begin()
+
+    def _add_forwarded(self, exchange: ServerConnection, head: Head, headers: Headers) -> None:
+        """X-Forwarded-Proto, -Host and -Port are the gateway's own, whatever the client says (ngx_tpl.lua)."""
+        key = (head.named_host, exchange.scheme, exchange.server_port)
+        fields = self._forwarded.get(key)
+        if fields is None:
+            if len(self._forwarded) > 4096:
+                self._forwarded.clear()
+            fields = self._forwarded[key] = _forwarded(*key)
+        if head.forwarded:
+            headers.remove("forwarded")
+            for _, name, value in fields:
+                headers.set(name, value)
+        else:
+            headers.items.extend(fields)
+
+    def _real_ip(self, peer: str, named: str) -> str:
+        """$remote_addr: what a trusted peer names in real_ip_header."""
+        trusted = self._trusts.get(peer)
+        if trusted is None:
+            trusted = self._trusts[peer] = any(ip_address(peer) in network for network in self._trusted)
+        if not trusted:
+            return peer
+        try:
+            return str(ip_address(named.strip("[]") if named.count(":") != 1 else named.partition(":")[0]))
+        except ValueError:
+            return peer
+
+    def refused(self, exchange: ServerConnection, status: int) -> None:
+        """nginx's own refusal of a request that it can't read."""
+        refuse(exchange, status, self.clock)
+
+    def lost(self, exchange: ServerConnection) -> None:
+        """The client is gone."""
+        journey = exchange.state
+        if journey is not None:
+            journey.lost()
+
+    def redirect_inside(self, ctx: Context, answer: Answer) -> None:
+        """X-Accel-Redirect: the same request for another path; the answer's Content-Type stays."""
+        try:
+            ctx.uri, ctx.query = normalise(answer.accel)
+        except Bad:
+            ctx.uri, ctx.query = answer.accel, ""
+        ctx.route = None
+        ctx.upstream = None
+        ctx.consumer = None
+        ctx.upstream_uri = answer.accel
+        ctx.tries.clear()
+        ctx.notes.clear()
+        ctx.response.items = [field for field in answer.fields if field[0] == "content-type"]
+
+
+def nacos_conf(settings: Settings) -> dict[str, Any] | None:
+    """discovery.nacos of config.yaml, its host overruled by --nacos; None when neither is given."""
+    conf = dict(settings.discovery.get("nacos") or {})
+    if settings.nacos:
+        conf["host"] = [settings.nacos if "://" in settings.nacos else f"http://{settings.nacos}"]
+    return conf if conf.get("host") else None
+
+
+def _forwarded(named_host: str, scheme: str, port: int) -> tuple[Field, Field, Field]:
+    tail = named_host.rpartition(":")[2] if ":" in named_host else ""
+    return (
+        ("x-forwarded-proto", "X-Forwarded-Proto", scheme),
+        ("x-forwarded-host", "X-Forwarded-Host", named_host or "_"),
+        ("x-forwarded-port", "X-Forwarded-Port", tail if tail.isdigit() else str(port)),
+    )
+
+
+def _from_environment(reference: str) -> Any:
+    """$env://NAME, or a member of the JSON object in it: $env://NAME/member."""
+    import json
+
+    name, _, member = reference[len("$env://") :].partition("/")
+    value = os.environ.get(name)
+    if value is None:
+        return reference
+    if not member:
+        return value
+    try:
+        found = json.loads(value).get(member)
+    except (ValueError, AttributeError):
+        return reference
+    return found if found is not None else reference

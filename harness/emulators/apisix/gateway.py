@@ -1,0 +1,119 @@
+"""One worker, wired: the store, the data plane, the APIs and the addresses they listen on."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+
+from harness.clock import Clock, ShiftedClock
+from harness.emulators.apisix.admin import make_admin
+from harness.emulators.apisix.control import make_control
+from harness.emulators.apisix.data_plane import DataPlane
+from harness.emulators.apisix.etcd import Etcd, EtcdError
+from harness.emulators.apisix.exchange import App
+from harness.emulators.apisix.harness_api import HarnessApi
+from harness.emulators.apisix.pages import SERVER
+from harness.emulators.apisix.plugins.prometheus import Prometheus, export_app, metrics_of
+from harness.emulators.apisix.proxy.apps import AppHandler
+from harness.emulators.apisix.proxy.http1 import ServerConnection
+from harness.emulators.apisix.proxy.listener import Handler, Listener, bind
+from harness.emulators.apisix.settings import Settings
+from harness.emulators.apisix.shared import SharedStores
+from harness.emulators.apisix.store import Store
+from harness.errors import NotReady, SpecError
+
+log = logging.getLogger("harness.emulators.apisix")
+
+#: How long the gateway waits for an etcd that is starting at the same time, in seconds.
+ETCD_PATIENCE = 10.0
+
+
+class Gateway:
+    """A gateway on the running loop: `start`, use its `addresses`, `stop`."""
+
+    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+        self.settings = settings
+        self.clock = clock or ShiftedClock()
+        self.listeners: dict[str, list[Listener]] = {}
+
+    @property
+    def addresses(self) -> Mapping[str, str]:
+        """http, https, admin, control and prometheus → URL, of those that listen (the first of several)."""
+        return {name: f"{found[0].scheme}://{found[0].address}" for name, found in self.listeners.items() if found}
+
+    async def start(self) -> None:
+        """Connect to etcd, load, listen. Raises NotReady without etcd, SpecError for an address that can't be had."""
+        self.store = Store(Etcd(self.settings.etcd), self.settings.etcd_prefix)
+        await self._connect()
+        self.shared = SharedStores(self.clock)
+        self.plane = DataPlane(self.settings, self.store, self.clock, self.shared)
+        await self.plane.start()
+        await self._listen()
+
+    async def _connect(self) -> None:
+        loop = asyncio.get_running_loop()
+        end = loop.time() + ETCD_PATIENCE
+        while True:
+            try:
+                await self.store.start()
+                return
+            except EtcdError as error:
+                if loop.time() > end:
+                    raise NotReady(
+                        f"etcd at {self.settings.etcd}",
+                        seconds=ETCD_PATIENCE,
+                        last=str(error),
+                        mend="start etcd first, or leave --etcd out so that one is started",
+                    ) from error
+            await asyncio.sleep(0.005)
+
+    async def _listen(self) -> None:
+        settings = self.settings
+        shared = settings.workers > 1
+        for address in settings.http:
+            await self._open("http", address, self.plane, shared=shared)
+        for address in settings.https:
+            await self._open("https", address, self.plane, scheme="https", shared=shared)
+        version = f"APISIX/{settings.version}"
+        if settings.admin is not None:
+            await self._open(
+                "admin", settings.admin, self._serve(make_admin(self.store, settings, self.clock), version)
+            )
+        if settings.control is not None:
+            api = HarnessApi(self, make_control(self.store, settings, self.clock))
+            await self._open("control", settings.control, self._serve(api.app, SERVER))
+        if settings.prometheus is not None:
+            metrics = metrics_of(self.plane.scope(Prometheus, ("", "", 0)))
+            await self._open("prometheus", settings.prometheus, self._serve(export_app(metrics), SERVER))
+
+    def _serve(self, app: App, server: str) -> Handler:
+        return AppHandler(app, server, self.clock, self.plane.wait)
+
+    async def _open(
+        self, name: str, address: str, handler: Handler, *, scheme: str = "http", shared: bool = False
+    ) -> None:
+        listener = Listener(handler, scheme=scheme)
+        try:
+            sock = bind(address, shared=shared)
+        except (OSError, ValueError) as error:
+            raise SpecError(
+                f"can't listen on {address}: {error}",
+                where=f"--{name}",
+                mend="choose another port, or 0 for a free one",
+            ) from error
+        await listener.start(sock, lambda: ServerConnection(listener))
+        self.listeners.setdefault(name, []).append(listener)
+
+    def reset(self) -> None:
+        """Back to the start between tests: counters, journal, clock."""
+        self.plane.reset()
+        if isinstance(self.clock, ShiftedClock):
+            self.clock.reset()
+
+    async def stop(self) -> None:
+        """Take no more requests, let those under way end, and go."""
+        everyone = [listener for found in self.listeners.values() for listener in found]
+        await asyncio.gather(*(listener.drain(self.settings.drain) for listener in everyone))
+        await self.plane.stop()
+        await self.store.stop()

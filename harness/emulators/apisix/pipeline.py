@@ -1,0 +1,489 @@
+"""The request's way through the gateway, phase by phase, as one visible list of steps."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING, Any, Final
+
+from harness.emulators.apisix import media_types, pages
+from harness.emulators.apisix.context import Context, Exit, ExitNow
+from harness.emulators.apisix.proxy.body import RequestBody
+from harness.emulators.apisix.proxy.dates import http_date
+from harness.emulators.apisix.proxy.forward import Forward
+from harness.emulators.apisix.proxy.tunnel import Tunnel
+
+if TYPE_CHECKING:
+    from harness.emulators.apisix.compiled import Plan, Steps
+    from harness.emulators.apisix.data_plane import DataPlane
+    from harness.emulators.apisix.proxy.answer import Answer
+    from harness.emulators.apisix.proxy.http1 import ServerConnection
+
+log = logging.getLogger(__name__)
+
+_NOT_FOUND: Final = Exit(404, {"error_msg": "404 Route Not Found"})
+_PLAIN: Final = ("content-type", "Content-Type", "text/plain; charset=utf-8")
+#: Called when a list of steps has run through without an answer
+_ROUTE_CLIENT_GONE: Final = 499
+
+
+class Journey:
+    """One request from its head to its log. The methods stand in the order in which they are run:
+
+    begin → match → global rewrite → rewrite → consumer's rewrite → global access → access → pick a node →
+    before_proxy → forward (read the body, try nodes) → header_filter → body_filter → log.
+    """
+
+    __slots__ = ("_filters", "_gathered", "_plan", "_started_answer", "ctx", "exchange", "forward", "gateway", "over")
+
+    def __init__(self, gateway: DataPlane, exchange: ServerConnection, ctx: Context) -> None:
+        self.gateway = gateway
+        self.exchange = exchange
+        self.ctx = ctx
+        self.forward: Forward | None = None
+        self.over = False
+        self._plan: Plan = gateway.nothing
+        #: whose header_filter, body_filter and log run: nobody's until a plan's first phase
+        self._filters: Plan = gateway.nothing
+        self._gathered: dict[int, list[bytes]] | None = None
+        self._started_answer = False
+
+    # -- match
+
+    def begin(self) -> None:
+        """Find the route and run its plan."""
+        ctx = self.ctx
+        router = self.gateway.router
+        if router.wants_body(ctx):
+            self._wait(self._match_with_body())
+            return
+        try:
+            route = router.match(ctx)
+        except Exception as error:
+            self._raised(error, "match")
+            return
+        self._matched(route)
+
+    async def _match_with_body(self) -> None:
+        await self.ctx.read_body()
+        self._matched(self.gateway.router.match(self.ctx))
+
+    def _matched(self, route: Any) -> None:
+        ctx = self.ctx
+        compiler = self.gateway.compiler
+        if route is None:
+            self._plan = compiler.unmatched()
+        else:
+            plan = route.plan
+            if plan is None or plan.generation != compiler.generation:
+                plan = compiler.plan(route)
+            ctx.route = route
+            self._plan = plan
+            if plan.refusal is not None:
+                self.exit(plan.refusal)
+                return
+        self._global_rewrite()
+
+    # -- rewrite
+
+    def _global_rewrite(self) -> None:
+        plan = self._plan
+        if plan.global_rewrite:
+            self._filters = plan.globals_only
+            self._run("rewrite", plan.global_rewrite, 0, self._rewrite)
+        else:
+            self._rewrite()
+
+    def _rewrite(self) -> None:
+        plan = self._plan
+        self._filters = plan
+        if plan.rewrite:
+            self._run("rewrite", plan.rewrite, 0, self._consumer)
+        else:
+            self._consumer()
+
+    def _consumer(self) -> None:
+        """Plugins of the consumer that was found join those of the route."""
+        ctx = self.ctx
+        if ctx.consumer is not None:
+            merged = self.gateway.compiler.with_consumer(self._plan, ctx.consumer)
+            if isinstance(merged, Exit):
+                self.exit(merged)
+                return
+            if merged is not self._plan:
+                self._plan = self._filters = merged
+                self._run("rewrite", merged.consumer_rewrite, 0, self._access)
+                return
+        self._access()
+
+    # -- access
+
+    def _access(self) -> None:
+        access = self._plan.access
+        if access:
+            self._run("access", access, 0, self._pick)
+        else:
+            self._pick()
+
+    # -- proxy
+
+    def _pick(self) -> None:
+        """Choose the upstream and its first node."""
+        ctx = self.ctx
+        if ctx.route is None:
+            self.exit(_NOT_FOUND)
+            return
+        upstream = ctx.upstream or self._plan.upstream
+        if isinstance(upstream, Exit):
+            self.exit(upstream)
+            return
+        ctx.upstream = upstream
+        waiting = upstream.prepare()
+        if waiting is not None:
+            self._wait(self._pick_later(waiting))
+            return
+        self._picked()
+
+    async def _pick_later(self, waiting: Awaitable[None]) -> None:
+        await waiting
+        self._picked()
+
+    def _picked(self) -> None:
+        ctx = self.ctx
+        upstream = ctx.upstream
+        assert upstream is not None
+        node = upstream.pick(ctx)
+        if isinstance(node, Exit):
+            self.exit(node)
+            return
+        self.forward = Forward(self, upstream, node, self.gateway.loop)
+        if self._plan.before_proxy:
+            self._run("before_proxy", self._plan.before_proxy, 0, self._body)
+        else:
+            self._body()
+
+    def _body(self) -> None:
+        """nginx reads the whole body before it turns to the upstream."""
+        exchange = self.exchange
+        body = exchange.body
+        ctx = self.ctx
+        if body is None or ctx.body is not None:
+            self._forward()
+            return
+        limit = ctx.max_body
+        if limit:
+            body.limit = limit
+            if (exchange.head.length or 0) > limit:
+                self.exit(Exit(413))
+                return
+        exchange.want_body(self._body_here)
+
+    def _body_here(self, body: RequestBody) -> None:
+        if body.failed:
+            self.exit(Exit(body.failed))
+            return
+        self._forward()
+
+    def _forward(self) -> None:
+        ctx = self.ctx
+        exchange = self.exchange
+        forward = self.forward
+        assert forward is not None
+        body = ctx.body
+        if body is None and exchange.body is not None:
+            body = exchange.body.content()
+        elif body is None and exchange.head.length == 0:
+            body = b""
+        elif body == b"" and exchange.head.length is None and not exchange.head.chunked:
+            body = None
+        websocket = self._plan.websocket
+        forward.start(body, exchange.head.named_host, websocket=websocket)
+
+    # -- the steps of a phase
+
+    def _run(self, phase: str, steps: Steps, index: int, then: Any) -> None:
+        """Run the plugins' functions from `index` on; go on with `then` unless one of them answers."""
+        ctx = self.ctx
+        name = ""
+        try:
+            for place in range(index, len(steps)):
+                function, part = steps[place]
+                if ctx.skipped is not None and part.name in ctx.skipped:
+                    continue
+                name = part.name
+                verdict = function(ctx)
+                if verdict is None:
+                    continue
+                if isinstance(verdict, Exit):
+                    self._verdict(phase, part, verdict)
+                else:
+                    self._wait(self._await(phase, steps, place, verdict, then))
+                return
+        except ExitNow as now:
+            self._verdict(phase, part, now.verdict)
+            return
+        except Exception as error:
+            self._raised(error, f"{phase} of {name}")
+            return
+        then()
+
+    async def _await(self, phase: str, steps: Steps, place: int, waiting: Awaitable[Any], then: Any) -> None:
+        part = steps[place][1]
+        try:
+            verdict = await waiting
+        except ExitNow as now:
+            verdict = now.verdict
+        except Exception as error:
+            self._raised(error, f"{phase} of {part.name}")
+            return
+        if self.over:
+            return
+        if verdict is not None:
+            self._verdict(phase, part, verdict)
+        else:
+            self._run(phase, steps, place + 1, then)
+
+    def _wait(self, waiting: Any) -> None:
+        self.gateway.wait(self._guard(waiting))
+
+    async def _guard(self, waiting: Awaitable[None]) -> None:
+        try:
+            await waiting
+        except ExitNow as now:
+            self.exit(now.verdict)
+        except Exception as error:
+            self._raised(error, "the request")
+
+    def _verdict(self, phase: str, part: Any, verdict: Exit) -> None:
+        ctx = self.ctx
+        if ctx.trace is None:
+            ctx.trace = []
+        ctx.trace.append((phase, part.name, f"answered {verdict.status}"))
+        if verdict.status >= 400 and part.error_response is not None:
+            verdict = Exit(verdict.status, part.error_response, verdict.headers)
+        self.exit(verdict)
+
+    def _raised(self, error: Exception, where: str) -> None:
+        log.error("%s failed: %r", where, error, exc_info=error)
+        self.gateway.error_log("error", f"{where} failed: {error!r}")
+        ctx = self.ctx
+        if ctx.trace is None:
+            ctx.trace = []
+        ctx.trace.append((where, "", f"raised {error!r}"))
+        self.exit(Exit(500))
+
+    # -- our own answers
+
+    def exit(self, verdict: Exit) -> None:
+        """Answer here and now, as core.response.exit does."""
+        if self._started_answer or self.over:
+            return
+        ctx = self.ctx
+        if self.forward is not None:
+            self.forward.cancel()
+        for name, value in verdict.headers:
+            ctx.response.set(name, value)
+        status = verdict.status
+        body = verdict.body
+        if body is None and status >= 300:
+            self._page(status)
+            return
+        ctx.status = status
+        if ctx.response.get("content-type") is None:
+            ctx.response.items.insert(0, ("content-type", "Content-Type", media_types.of(ctx.uri)))
+        ctx.response.remove("content-length")
+        self._own(_bytes_of(body))
+
+    def _page(self, status: int) -> None:
+        """nginx's page for a status."""
+        ctx = self.ctx
+        ctx.status = pages.sent_as(status)
+        text = pages.page(status)
+        response = ctx.response
+        response.remove("content-length")
+        if text:
+            kind = "text/html" if status in (301, 302) else "text/html; charset=utf-8"
+            response.set("Content-Type", kind)
+            response.items.append(("content-length", "Content-Length", str(len(text))))
+        if status in pages.CLOSING:
+            self.exchange.keep_alive = False
+        self._own(text)
+
+    def _own(self, body: bytes) -> None:
+        ctx = self.ctx
+        ctx.response.items.insert(0, ("date", "Date", http_date(ctx.started)))
+        self._respond("", body, True)
+
+    # -- the upstream's answer
+
+    def answered(self, answer: Answer, piece: bytes, last: bool) -> None:
+        """The upstream's head: what it says, after what plugins have set."""
+        ctx = self.ctx
+        if answer.accel:
+            self._redirect_inside(answer)
+            return
+        ctx.from_upstream = True
+        ctx.status = answer.status
+        own = ctx.response.items
+        if own:
+            answer.fields = [field for field in own if field[0] != "content-type"] + answer.fields
+        ctx.response.items = answer.fields
+        if answer.version < (1, 0):
+            self.exchange.head.version = (0, 9)
+        if answer.status == 101:
+            self._switch(answer, piece)
+            return
+        self._respond(answer.line, piece, last)
+
+    def _redirect_inside(self, answer: Answer) -> None:
+        """X-Accel-Redirect: nginx starts the request anew with that path."""
+        if self.forward is not None:
+            self.forward.cancel()
+            self.forward = None
+        ctx = self.ctx
+        self.gateway.redirect_inside(ctx, answer)
+        self.begin()
+
+    def _switch(self, answer: Answer, early: bytes) -> None:
+        """101: from here on bytes go both ways as they come."""
+        forward = self.forward
+        assert forward is not None and forward.connection is not None
+        self._decorate()
+        self.exchange.send_switch(answer.upgrade, self.ctx.response.items)
+        self._started_answer = True
+        Tunnel(self.exchange, forward.connection, self).begin(early)
+
+    def more(self, piece: bytes, last: bool) -> None:
+        """More of the upstream's body."""
+        filters = self._filters.body_filter
+        if filters and not self.exchange.bodyless:
+            piece = self._filtered(piece, last)
+        self._send_on(piece, last)
+
+    def _send_on(self, piece: bytes, last: bool) -> None:
+        ctx = self.ctx
+        exchange = self.exchange
+        ctx.body_bytes_sent += len(piece)
+        if last:
+            self._finish()
+            exchange.send_body(piece, True)
+            return
+        if piece:
+            exchange.send_body(piece, False)
+        self._hold_back()
+
+    def _hold_back(self) -> None:
+        """A client that doesn't read stops the upstream, too."""
+        exchange = self.exchange
+        if exchange.write_blocked and self.forward is not None:
+            self.forward.pause()
+            exchange.unblocked = self.forward.resume
+
+    def failed(self, status: int) -> None:
+        """No node answered."""
+        self.exit(Exit(status))
+
+    def cut(self) -> None:
+        """The upstream's answer broke off: so does ours."""
+        self._finish()
+        self.exchange.keep_alive = False
+        self.exchange.close()
+
+    # -- header_filter, body_filter
+
+    def _respond(self, line: str, piece: bytes, last: bool) -> None:
+        ctx = self.ctx
+        exchange = self.exchange
+        status = ctx.status
+        self._started_answer = True
+        self._decorate()
+        if self._filters.body_filter and not exchange.bodyless and ctx.status not in (204, 304):
+            piece = self._filtered(piece, last)
+        if ctx.status != status:
+            line = ""
+        ctx.body_bytes_sent = len(piece)
+        if last:
+            self._finish()
+        exchange.send_head(ctx.status, line, ctx.response.items, piece, last)
+        if not last:
+            self._hold_back()
+
+    def _decorate(self) -> None:
+        """Server, the upstream's statuses and the header_filter phase."""
+        ctx = self.ctx
+        items = ctx.response.items
+        items.append(self.gateway.server_field)
+        if ctx.tries and ctx.status >= 500:
+            statuses = ", ".join([str(attempt.status) for attempt in ctx.tries])
+            if statuses[-3:] >= "500":
+                items.append(("x-apisix-upstream-status", "X-APISIX-Upstream-Status", statuses))
+        for function, part in self._filters.header_filter:
+            if ctx.skipped is not None and part.name in ctx.skipped:
+                continue
+            try:
+                function(ctx)
+            except Exception as error:
+                log.exception("header_filter of %s failed", part.name)
+                self.gateway.error_log("error", f"header_filter of {part.name} failed: {error!r}")
+
+    def _filtered(self, piece: bytes, last: bool) -> bytes:
+        ctx = self.ctx
+        for index, (function, part) in enumerate(self._filters.body_filter):
+            if ctx.skipped is not None and part.name in ctx.skipped:
+                continue
+            if part.gathers:
+                if self._gathered is None:
+                    self._gathered = {}
+                held = self._gathered.setdefault(index, [])
+                held.append(piece)
+                if not last:
+                    piece = b""
+                    continue
+                piece = b"".join(held)
+            try:
+                piece = function(ctx, piece, last)
+            except Exception as error:
+                log.exception("body_filter of %s failed", part.name)
+                self.gateway.error_log("error", f"body_filter of {part.name} failed: {error!r}")
+        return piece
+
+    # -- log
+
+    def _finish(self) -> None:
+        """The answer is decided to its last byte: log it."""
+        if self.over:
+            return
+        self.over = True
+        ctx = self.ctx
+        for function, part in self._filters.log:
+            if ctx.skipped is not None and part.name in ctx.skipped:
+                continue
+            try:
+                function(ctx)
+            except Exception as error:
+                log.exception("log of %s failed", part.name)
+                self.gateway.error_log("error", f"log of {part.name} failed: {error!r}")
+        self.gateway.journal.add(ctx)
+
+    def lost(self) -> None:
+        """The client went away."""
+        if self.forward is not None:
+            self.forward.cancel()
+        if not self._started_answer:
+            self.ctx.status = _ROUTE_CLIENT_GONE
+        self._finish()
+
+    def tunnel_closed(self) -> None:
+        """Both sides of a WebSocket are gone."""
+        self._finish()
+
+
+def _bytes_of(body: Any) -> bytes:
+    if body is None:
+        return b""
+    if isinstance(body, bytes):
+        return body
+    if isinstance(body, str):
+        return body.encode("latin-1", "surrogateescape") if body.isascii() else body.encode()
+    return json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"

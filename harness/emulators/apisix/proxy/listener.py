@@ -1,0 +1,138 @@
+"""One listening address: what its connections share, and the sweep that closes those that keep it waiting."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from harness.emulators.apisix.proxy.head import Head
+    from harness.emulators.apisix.proxy.http1 import ServerConnection
+
+#: How often the sweep looks at the connections' deadlines, in seconds.
+SWEEP = 1.0
+
+
+class Handler(Protocol):
+    """Who answers the requests of a listener."""
+
+    def request(self, exchange: ServerConnection, head: Head) -> None:
+        """Begin to answer; `exchange` is told the answer, now or later."""
+        ...
+
+    def refused(self, exchange: ServerConnection, status: int) -> None:
+        """A request that nginx refuses by itself while reading it."""
+        ...
+
+    def lost(self, exchange: ServerConnection) -> None:
+        """The client went away before its answer was complete."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a client may take, in seconds; nginx's directives of these names, APISIX's defaults."""
+
+    keepalive_timeout: float = 60.0
+    client_header_timeout: float = 60.0
+    client_body_timeout: float = 60.0
+    send_timeout: float = 10.0
+    keepalive_requests: int = 1000
+
+
+class Listener:
+    """Shared by all connections that one address accepted."""
+
+    __slots__ = (
+        "_empty",
+        "_server",
+        "_sweep",
+        "accepted",
+        "connections",
+        "draining",
+        "handler",
+        "host",
+        "http2",
+        "loop",
+        "now",
+        "patience",
+        "port",
+        "scheme",
+    )
+
+    def __init__(self, handler: Handler, *, scheme: str = "http", patience: Patience | None = None) -> None:
+        self.handler = handler
+        self.scheme = scheme
+        self.patience = patience or Patience()
+        self.connections: set[ServerConnection] = set()
+        self.accepted = 0
+        self.draining = False
+        self.http2: Callable[[ServerConnection, bytes], asyncio.Protocol] | None = None
+        self.host = ""
+        self.port = 0
+        self.now = 0.0
+        self._empty: asyncio.Event | None = None
+        self._server: asyncio.Server | None = None
+        self._sweep: asyncio.TimerHandle | None = None
+
+    @property
+    def address(self) -> str:
+        """host:port as bound."""
+        return f"{self.host}:{self.port}"
+
+    async def start(self, sock: socket.socket, factory: Callable[[], asyncio.Protocol]) -> None:
+        """Accept on a bound socket."""
+        self.loop = asyncio.get_running_loop()
+        self.host, self.port = sock.getsockname()[:2]
+        self._server = await self.loop.create_server(factory, sock=sock, backlog=4096)
+        self._look()
+
+    def _look(self) -> None:
+        self.now = self.loop.time()
+        for connection in [one for one in self.connections if one.deadline < self.now]:
+            connection.timed_out()
+        self._sweep = self.loop.call_later(SWEEP, self._look)
+
+    def gone(self, connection: ServerConnection) -> None:
+        """A connection ended."""
+        self.connections.discard(connection)
+        if self._empty is not None and not self.connections:
+            self._empty.set()
+
+    async def drain(self, within: float) -> None:
+        """Accept no more, close the idle connections at once and the busy ones when their answers are out."""
+        self.draining = True
+        if self._server:
+            self._server.close()
+        for connection in list(self.connections):
+            connection.drain()
+        if self.connections:
+            self._empty = asyncio.Event()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._empty.wait(), within)
+        for connection in list(self.connections):
+            connection.abort()
+        if self._sweep:
+            self._sweep.cancel()
+
+
+def bind(address: str, *, shared: bool = False) -> socket.socket:
+    """A listening socket on host:port; `shared` sets SO_REUSEPORT, for several workers; raises OSError."""
+    host, _, port = address.rpartition(":")
+    host = host.strip("[]")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if shared:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    try:
+        sock.bind((host, int(port)))
+    except OSError:
+        sock.close()
+        raise
+    sock.setblocking(False)
+    return sock

@@ -1,0 +1,134 @@
+"""What the gateway is told at its start, on the command line and in an APISIX config.yaml."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from harness.errors import SpecError
+
+VERSION: Final = "3.18.0"
+#: APISIX's own default keyring for encrypted fields
+KEYRING: Final = ("qeddd145sfvddff3", "edd1c9f0985e76a2")
+
+
+@dataclass(frozen=True, slots=True)
+class AdminKey:
+    """Who may use the Admin API; `role` is admin (all) or viewer (reads)."""
+
+    name: str
+    key: str
+    role: str = "admin"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything fixed for the life of a gateway. Addresses are host:port, with port 0 for a free one.
+
+    `plugins` None enables all that the emulator has. `config` is config.yaml as it was read, for the parts that a
+    single component wants (`plugin_attr`, `discovery`).
+    """
+
+    http: tuple[str, ...] = ("127.0.0.1:9080",)
+    https: tuple[str, ...] = ()
+    admin: str | None = "127.0.0.1:9180"
+    control: str | None = "127.0.0.1:9090"
+    prometheus: str | None = "127.0.0.1:9091"
+    admin_keys: tuple[AdminKey, ...] = ()
+    etcd: str = "http://127.0.0.1:2379"
+    etcd_prefix: str = "/apisix"
+    plugins: tuple[str, ...] | None = None
+    plugin_attr: Mapping[str, Any] = field(default_factory=dict)
+    router: str = "radixtree_host_uri"
+    real_ip_header: str = "X-Real-IP"
+    real_ip_from: tuple[str, ...] = ("127.0.0.1", "unix:")
+    encrypt_fields: bool = True
+    keyring: tuple[str, ...] = KEYRING
+    discovery: Mapping[str, Any] = field(default_factory=dict)
+    nacos: str | None = None
+    workers: int = 1
+    seed: int | None = None
+    drain: float = 10.0
+    trusted_addresses: tuple[str, ...] = ()
+    show_upstream_status: bool = False
+    delete_uri_tail_slash: bool = False
+    enable_http2: bool = True
+    version: str = VERSION
+    config: Mapping[str, Any] = field(default_factory=dict)
+
+    def enabled(self, plugin: str) -> bool:
+        """Whether a plugin is in the list of those that are on."""
+        return self.plugins is None or plugin in self.plugins
+
+    def attr(self, plugin: str) -> Mapping[str, Any]:
+        """plugin_attr.<plugin>."""
+        found = self.plugin_attr.get(plugin)
+        return found if isinstance(found, Mapping) else {}
+
+
+def load(path: Path, base: Settings | None = None) -> Settings:
+    """Settings from an APISIX config.yaml over `base`; raises SpecError for what can't be read or isn't emulated."""
+    try:
+        config = yaml.safe_load(path.read_text()) or {}
+    except (OSError, yaml.YAMLError) as error:
+        raise SpecError(f"can't read the configuration: {error}", where=str(path)) from error
+    if not isinstance(config, dict):
+        raise SpecError("a configuration is a mapping", where=str(path), mend="see APISIX's config.yaml.example")
+    return from_config(config, base or Settings())
+
+
+def from_config(config: Mapping[str, Any], base: Settings) -> Settings:
+    """Settings from the content of a config.yaml over `base`; raises SpecError."""
+    changes: dict[str, Any] = {"config": config}
+    _apisix(config.get("apisix") or {}, changes)
+    _deployment(config.get("deployment") or {}, changes)
+    http = (config.get("nginx_config") or {}).get("http") or {}
+    if "real_ip_header" in http:
+        changes["real_ip_header"] = str(http["real_ip_header"])
+    if "real_ip_from" in http:
+        changes["real_ip_from"] = tuple(http["real_ip_from"] or ())
+    if config.get("plugins") is not None:
+        changes["plugins"] = tuple(config["plugins"])
+    changes["plugin_attr"] = config.get("plugin_attr") or {}
+    changes["discovery"] = config.get("discovery") or {}
+    return replace(base, **changes)
+
+
+def _apisix(apisix: Mapping[str, Any], changes: dict[str, Any]) -> None:
+    router = (apisix.get("router") or {}).get("http")
+    if router:
+        changes["router"] = str(router)
+    encryption = apisix.get("data_encryption") or {}
+    if "enable_encrypt_fields" in encryption:
+        changes["encrypt_fields"] = bool(encryption["enable_encrypt_fields"])
+    if encryption.get("keyring"):
+        keyring = encryption["keyring"]
+        changes["keyring"] = (keyring,) if isinstance(keyring, str) else tuple(keyring)
+    flags = {
+        "show_upstream_status_in_response_header": "show_upstream_status",
+        "delete_uri_tail_slash": "delete_uri_tail_slash",
+        "enable_http2": "enable_http2",
+    }
+    changes.update({ours: bool(apisix[theirs]) for theirs, ours in flags.items() if theirs in apisix})
+    if apisix.get("trusted_addresses"):
+        changes["trusted_addresses"] = tuple(apisix["trusted_addresses"])
+    if apisix.get("stream_proxy"):
+        raise SpecError("stream_proxy is not emulated", mend="leave apisix.stream_proxy out")
+
+
+def _deployment(deployment: Mapping[str, Any], changes: dict[str, Any]) -> None:
+    etcd = deployment.get("etcd") or {}
+    hosts = etcd.get("host")
+    if hosts:
+        changes["etcd"] = hosts if isinstance(hosts, str) else hosts[0]
+    if etcd.get("prefix"):
+        changes["etcd_prefix"] = etcd["prefix"]
+    keys = (deployment.get("admin") or {}).get("admin_key")
+    if keys:
+        changes["admin_keys"] = tuple(
+            AdminKey(str(key.get("name", "admin")), str(key["key"]), str(key.get("role", "admin"))) for key in keys
+        )
