@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -44,6 +44,10 @@ class Client(Protocol):
     scheme: str  # http | https
     sni: str | None
     tls: Any  # the ssl object, or None
+
+
+#: (chunk, last) → what goes out of it
+Encoder = Callable[[bytes, bool], bytes]
 
 
 class Exchange(Protocol):
@@ -123,6 +127,10 @@ class Context:
     exchange: Exchange | None = None
     body_bytes_sent: int = 0
     request_length: int = 0
+    # what plugins do to the gateway's own answers (exit-transformer), not to errors of the proxying
+    on_exit: list[Callable[[Exit], Exit]] | None = None
+    # asked once all header filters have run: nginx's own gzip filter, which encodes what the body filters leave
+    compress: Callable[[Context], Encoder | None] | None = None
     # plugins that workflow and the like already ran: they are passed over from here on
     skipped: set[str] | None = None
 
