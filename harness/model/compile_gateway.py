@@ -111,7 +111,7 @@ def _routes(name: str, gateway: Gateway) -> Iterator[tuple[str, dict[str, Any]]]
 def _entrance(id: str, gateway: Gateway, prefix: str, hosts: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     """The routes under one prefix: all that needs credentials, and the public endpoints."""
     uris = [prefix, f"{prefix}/*"] if prefix else ["/*"]
-    strip = _strip(prefix) if prefix and gateway.strip_prefix else {}
+    strip: dict[str, Any] = _strip(prefix) if prefix and gateway.strip_prefix else {}
     yield id, _with_plugins({"uris": uris, **hosts}, {**_auth(gateway), **strip})
     if gateway.auth.method == "none":
         return
@@ -133,7 +133,10 @@ def _with_plugins(body: dict[str, Any], plugins: dict[str, Any]) -> dict[str, An
 
 def _auth(gateway: Gateway) -> dict[str, Any]:
     plugin = AUTH_PLUGINS.get(gateway.auth.method)
-    return {plugin: dict(gateway.auth.options)} if plugin else {}
+    found: dict[str, Any] = {plugin: dict(gateway.auth.options)} if plugin else {}
+    if gateway.consumers:
+        found["consumer-restriction"] = {"whitelist": list(gateway.consumers)}
+    return found
 
 
 def _strip(prefix: str) -> dict[str, Any]:

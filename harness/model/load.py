@@ -81,12 +81,11 @@ def _overlay(root: Table, file: Path, environment: str, problems: Problems) -> t
 def _overlay_table(node: Node, file: Path, path: str, problems: Problems) -> Table | None:
     """An overlay stands in place, or is a file named relative to the platform file."""
     if isinstance(node, Scalar) and node.kind == "str":
-        try:
-            node = tree.read(file.parent / node.text, str(file.parent / node.text), problems)
-        except SpecError as error:
-            where = node.where if isinstance(node, Scalar) and "can't be read" in error.what else error.where
-            problems.add(where, path, f"{node.text if isinstance(node, Scalar) else ''}: {error.what}", error.mend)
+        overlay = file.parent / node.text
+        if not overlay.is_file():
+            problems.add(node.where, path, f"there is no file {node.text}", f"it is looked for in {file.parent}")
             return None
+        node = tree.read(overlay, str(overlay), problems)
     if isinstance(node, Table):
         return node
     problems.add(node.where, path, f"an overlay's file name or a mapping is expected, not {kind_of(node)}", "write {}")

@@ -26,6 +26,7 @@ Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 def read_config(data_id: str, reader: Reader, namespace: str, group: str, sources: Sources) -> Config:
     """One configuration; its content is made now, so that a bad file is a mistake of the declaration."""
+    data_id = reader.text("data_id", data_id)
     if not re.fullmatch(NACOS_NAME, data_id):
         reader.problem(None, f"the data ID {data_id!r} has characters besides letters, digits and '-_.:'")
     kind = reader.choice("type", SUFFIXES.get(data_id.rpartition(".")[2], "text"), TYPES)

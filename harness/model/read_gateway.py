@@ -58,6 +58,7 @@ def read_gateway(reader: Reader, service: str, namespace: str, group: str) -> Ga
         nacos_namespace=reader.text("nacos_namespace", namespace, fill=True),
         upstream_urls=urls,
         auth=_auth(reader),
+        consumers=reader.texts("consumers"),
         public=_public(reader),
         rate_limit=read_rate_limit(reader),
         waf=reader.flag("waf", True),
@@ -80,6 +81,8 @@ def check_complete(reader: Reader, gateway: Gateway) -> None:
         reader.problem("upstream_url", "stands beside nacos_service; an upstream has one of the two", "remove one")
     if not gateway.nacos_service and not gateway.upstream_urls:
         reader.problem(None, "no upstream", "give nacos_service or upstream_url")
+    if gateway.consumers and gateway.auth.method == "none":
+        reader.problem("consumers", "without auth nobody is known as a consumer", "give auth: jwt or api-key")
     for key in ("nacos_group", "nacos_namespace"):
         if gateway.upstream_urls and reader.has(key):
             reader.problem(key, "means nothing beside upstream_url", "remove it")

@@ -15,7 +15,10 @@ ALGORITHMS = (*(f"{family}{bits}" for family in ("HS", "RS", "ES", "PS") for bit
 #: The Admin API's own rule for a consumer's username.
 CONSUMER_NAME = r"[a-zA-Z0-9_-]+"
 COUNTED_BY = ("consumer", "ip", "service")
-LONG = 31_536_000
+#: A year: the longest window.
+LONGEST = 31_536_000
+#: How Python words what PCRE refuses as well.
+BROKEN = ("unterminated", "unbalanced", "nothing to repeat")
 
 
 def read_security(reader: Reader, sources: Sources) -> Security:
@@ -69,7 +72,7 @@ def read_rate_limit(reader: Reader, key: str = "rate_limit") -> RateLimit | None
     limit.require("window", "the window's length in seconds")
     found = RateLimit(
         count=limit.integer("count", 1, 1, 1_000_000_000),
-        window=limit.integer("window", 1, 1, LONG),
+        window=limit.integer("window", 1, 1, LONGEST),
         by=limit.text(
             "by", "consumer", pattern=r"[a-z_][a-z0-9_]*", means="consumer, ip, service or a variable's name"
         ),
@@ -159,13 +162,13 @@ def _waf(reader: Reader) -> Waf:
 
 
 def _patterns(reader: Reader, key: str) -> tuple[str, ...]:
-    """Regular expressions; PCRE has more than Python's, so only what both refuse by brackets is looked at."""
+    """Regular expressions; the gateway's PCRE knows more than Python's, so only what both refuse is a mistake."""
     found = reader.texts(key)
     for pattern in found:
         try:
             re.compile(pattern)
         except re.error as error:
-            if "parenthesis" in error.msg or "character set" in error.msg or "nothing to repeat" in error.msg:
+            if any(words in error.msg for words in BROKEN):
                 reader.problem(key, f"{pattern!r} is no regular expression: {error.msg}")
     return found
 

@@ -110,7 +110,8 @@ def _gateway(reader: Reader, name: str, namespace: str, group: str, defaults: Ta
     if node is None:
         return None
     if isinstance(node, Table):
-        node = laid_over(defaults, node, reader.problems, reader.at("gateway"))
+        merged = laid_over(defaults, node, reader.problems, reader.at("gateway"))
+        node = Table(merged.entries, merged.places, node.where)
     below = Reader(node, reader.at("gateway"), reader.context)
     gateway = read_gateway(below, name, namespace, group)
     check_complete(below, gateway)

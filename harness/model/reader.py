@@ -16,9 +16,10 @@ T = TypeVar("T")
 #: Gives the text to put in place of `${name}`; raises LookupError(what, mend).
 Lookup = Callable[[str], str]
 
-PLACEHOLDER = re.compile(r"\$\{([^{}]*)\}")
+#: `${name}`; `$${name}` is the text `${name}`.
+PLACEHOLDER = re.compile(r"\$(\$?)\{([^{}]*)\}")
 #: In text of others (plugins, configurations) only secrets are ours: `${…}` there has its own meaning.
-SECRET_PLACEHOLDER = re.compile(r"\$\{(secret:[^{}]*)\}")
+SECRET_PLACEHOLDER = re.compile(r"\$(\$?)\{(secret:[^{}]*)\}")
 TYPES = {"str": "text", "int": "a whole number", "float": "a number", "bool": "a boolean", "null": "nothing"}
 
 
@@ -44,8 +45,10 @@ class Context:
         """`text` with every `${name}` replaced; a name that can't be had is a mistake."""
 
         def value(match: re.Match[str]) -> str:
+            if match[1]:
+                return match[0][1:]
             try:
-                return self.lookup(match[1])
+                return self.lookup(match[2])
             except LookupError as error:
                 what, mend = error.args
                 self.problems.add(where, path, what, mend)

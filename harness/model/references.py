@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from harness.model.platform import Platform
+from harness.model.platform import Config, Platform
 from harness.model.problems import near
 from harness.model.reader import Reader
 from harness.model.routes import Gateway
@@ -23,6 +23,7 @@ def check_references(platform: Platform, reader: Reader) -> None:
         _check_upstream(platform, gateway, section)
         _check_auth(platform, gateway, section)
     _check_claims(routed, services)
+    _check_configs(platform, reader)
 
 
 def _check_upstream(platform: Platform, gateway: Gateway, section: Reader) -> None:
@@ -37,9 +38,15 @@ def _check_upstream(platform: Platform, gateway: Gateway, section: Reader) -> No
 
 
 def _check_auth(platform: Platform, gateway: Gateway, section: Reader) -> None:
-    """A method that no consumer has a credential for would refuse everybody."""
-    able = {"jwt": platform.security.jwt, "api-key": platform.security.api_keys}.get(gateway.auth.method)
-    if able is not None and not able:
+    """A method that no consumer has a credential for would refuse everybody; so would a consumer nobody knows."""
+    known = platform.security.consumers
+    able = {"jwt": platform.security.jwt, "api-key": platform.security.api_keys}.get(gateway.auth.method, known)
+    for name in gateway.consumers:
+        if name not in known:
+            section.problem("consumers", f"no consumer {name!r} is declared", near(name, known))
+        elif name not in able:
+            section.problem("consumers", f"the consumer {name!r} has no credential for {gateway.auth.method}")
+    if gateway.auth.method != "none" and not able:
         kind = "jwt" if gateway.auth.method == "jwt" else "api_key"
         what = f"no consumer has a credential for {gateway.auth.method}"
         section.problem("auth", what, f"declare one: security.consumers.<name>.{kind}")
@@ -59,3 +66,19 @@ def _check_claims(routed: Mapping[str, Gateway], services: Reader) -> None:
         for host in gateway.virtual_hosts:
             if hosts.setdefault(host.lower(), name) != name:
                 section.problem("virtual_hosts", f"{host} belongs to {hosts[host.lower()]} already")
+
+
+def _check_configs(platform: Platform, reader: Reader) -> None:
+    """One data ID in one group and namespace has one content."""
+    shared = {_place(config): f"nacos.configs.{config.data_id}" for config in platform.nacos.configs}
+    services = Reader(reader.table.entries.get("services"), "services", reader.context)
+    for name, service in platform.services.items():
+        if service.config is None:
+            continue
+        owner = shared.setdefault(_place(service.config), f"services.{name}.config")
+        if owner != f"services.{name}.config":
+            services.below(name).problem("config", f"{service.config.data_id} is declared by {owner} already")
+
+
+def _place(config: Config) -> tuple[str, str, str]:
+    return config.namespace, config.group, config.data_id

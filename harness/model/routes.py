@@ -42,8 +42,8 @@ class Gateway:
     """One service at the gateway.
 
     `route_prefix/*` goes to the service, on `hosts` where given, else on any host; `virtual_hosts` belong to the
-    service as a whole. The upstream is either `nacos_service` (with its group and namespace) or `upstream_urls`.
-    `upstream` has options of the APISIX upstream as they are.
+    service as a whole. Where `consumers` are given, nobody else is let in. The upstream is either `nacos_service`
+    (with its group and namespace) or `upstream_urls`; `upstream` has options of the APISIX upstream as they are.
     """
 
     route_prefix: str
@@ -55,6 +55,7 @@ class Gateway:
     nacos_namespace: str
     upstream_urls: tuple[str, ...]
     auth: Auth
+    consumers: tuple[str, ...]
     public: tuple[PublicEndpoint, ...]
     rate_limit: RateLimit | None
     waf: bool

@@ -16,6 +16,8 @@ Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 #: YAML's own types, as the end of their tag.
 TAG = "tag:yaml.org,2002:"
+#: The types that a platform file is made of.
+KINDS = frozenset({"str", "int", "float", "bool", "null", "timestamp", "map", "seq", "merge"})
 #: What YAML 1.1 also reads as true or false; YAML 1.2 (and most readers of the file) take them as text.
 OLD_BOOLEANS = frozenset({"yes", "no", "on", "off"})
 
@@ -63,7 +65,10 @@ def parse(text: str, name: str, problems: Problems) -> Node:
         raise SpecError(f"not YAML: {error.problem}", where=f"{name}{line}", mend=_syntax_mend(error)) from error
     except yaml.YAMLError as error:
         raise SpecError(f"not YAML: {error}", where=name) from error
-    return empty(f"{name}:1") if root is None else _Builder(name, problems).build(root, "")
+    try:
+        return empty(f"{name}:1") if root is None else _Builder(name, problems).build(root, "")
+    except RecursionError as error:
+        raise SpecError("an alias leads back to itself, or the nesting is too deep", where=name) from error
 
 
 def _syntax_mend(error: yaml.MarkedYAMLError) -> str:
@@ -93,16 +98,13 @@ class _Builder:
         return f"{self._name}:{node.start_mark.line + 1}"
 
     def build(self, node: yaml.Node, path: str) -> Node:
+        if node.tag.removeprefix(TAG) not in KINDS:
+            self._problems.add(self._where(node), path, f"unknown tag {node.tag}", "quote text that begins with '!'")
         if isinstance(node, yaml.MappingNode):
             return self._table(node, path)
         if isinstance(node, yaml.SequenceNode):
             nodes = [self.build(child, f"{path}[{index}]") for index, child in enumerate(node.value)]
             return Items(tuple(nodes), self._where(node))
-        return self._scalar(node, path)
-
-    def _scalar(self, node: yaml.Node, path: str) -> Scalar:
-        if not node.tag.startswith(TAG):
-            self._problems.add(self._where(node), path, f"unknown tag {node.tag}", "quote text that begins with '!'")
         return Scalar(node.value, node.tag.removeprefix(TAG), self._where(node))
 
     def _table(self, node: yaml.MappingNode, path: str) -> Table:
@@ -113,7 +115,7 @@ class _Builder:
             if key.tag == f"{TAG}merge":
                 merged.extend(self._merged(value, path))
                 continue
-            name, below = self._key(key, path), ""
+            name = self._key(key, path)
             below = f"{path}.{name}" if path else name
             if name in entries:
                 first = places[name].rpartition(":")[2]
