@@ -98,6 +98,32 @@ def render(
     sys.stdout.write(render_platform(load_platform(platform, env), show_secrets=show_secrets))
 
 
+@serve.command("nacos")
+def serve_nacos(
+    host: Annotated[str, typer.Option(help="the address to bind")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="HTTP; gRPC is 1000 above unless --grpc-port says otherwise")] = 8848,
+    grpc_port: Annotated[int | None, typer.Option(help="gRPC")] = None,
+    auth: Annotated[
+        str | None, typer.Option(metavar="USER:PASSWORD", envvar="HARNESS_NACOS_AUTH", help="switch authentication on")
+    ] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="keep the state here; in memory without it")] = None,
+) -> None:
+    """Run the Nacos emulator alone; prints `ready {addresses}`, stops on SIGTERM."""
+    from harness.emulators.nacos.serve import run
+
+    raise typer.Exit(run(host=host, port=port, grpc_port=grpc_port, auth=auth, data_dir=data_dir))
+
+
+@serve.command(
+    "apisix", context_settings={"ignore_unknown_options": True, "allow_extra_args": True}, add_help_option=False
+)
+def serve_apisix(context: typer.Context) -> None:
+    """Run the APISIX emulator alone; prints `ready {addresses}`, stops on SIGTERM. See `--help` of it."""
+    from harness.emulators.apisix.serve import parse, run
+
+    raise typer.Exit(run(parse(context.args)))
+
+
 def main() -> None:
     """Entry point of the `harness` command: an error of ours is a message, not a traceback."""
     try:

@@ -19,6 +19,8 @@ from harness.ports import free_port
 
 LocalReplica = WarmReplica | CommandReplica
 
+#: Component → the module that is started as its process; it prints `ready {addresses}`.
+SERVERS = {"nacos": "harness.emulators.nacos", "gateway": "harness.emulators.apisix.serve"}
 #: Nacos' SDKs find its gRPC port this far above the HTTP port.
 NACOS_GRPC_OFFSET = 1000
 
@@ -74,14 +76,12 @@ class EmbeddedEngine:
         self._etcd = EtcdProcess(self._ports.get("etcd") or free_port(), self._folder("etcd"), self._log("etcd"))
         self._etcd.start()
         self._serve("nacos", ["--port", str(nacos_port)], {"HARNESS_NACOS_AUTH": f"nacos:{self._password}"})
-        self._serve("apisix", self._gateway_arguments(), self._gateway_secrets())
+        self._serve("gateway", self._gateway_arguments(), self._gateway_secrets())
         for component in ("etcd", "nacos", "gateway"):
             self._progress(Status(component, "starting"))
 
-    def _serve(self, emulator: str, arguments: Sequence[str], env: Mapping[str, str]) -> None:
-        component = "gateway" if emulator == "apisix" else emulator
-        module = f"harness.emulators.{emulator}"
-        self._servers[component] = _Server(module, arguments, self._log(component), env)
+    def _serve(self, component: str, arguments: Sequence[str], env: Mapping[str, str]) -> None:
+        self._servers[component] = _Server(SERVERS[component], arguments, self._log(component), env)
 
     def _gateway_arguments(self) -> list[str]:
         assert self._etcd is not None

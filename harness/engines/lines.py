@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -48,13 +49,15 @@ class LineProcess:
 
     def wait_for(self, done: Callable[[], bool], timeout: float, awaited: str) -> None:
         """Until `done`, asked after each line; raises NotReady in `timeout` seconds or when the process ended."""
+        began = time.monotonic()
         with self.changed:
             came = self.changed.wait_for(lambda: done() or self.process.poll() is not None, timeout)
         if done():
             return
         code = self.process.poll()
         last = f"the process ended with code {code}" if came and code is not None else "nothing said"
-        raise NotReady(awaited, seconds=timeout, last=last, logs=processes.last_lines(self.log))
+        seconds = round(time.monotonic() - began, 1)
+        raise NotReady(awaited, seconds=seconds, last=last, logs=processes.last_lines(self.log))
 
     def stop(self) -> None:
         """Ask, then insist."""
