@@ -44,7 +44,9 @@ class Gateway:
 
     async def start(self) -> None:
         """Connect to etcd, load, listen. Raises NotReady without etcd, SpecError for an address that can't be had."""
-        self.store = Store(Etcd(self.settings.etcd), self.settings.etcd_prefix)
+        settings = self.settings
+        etcd = Etcd(settings.etcd, user=settings.etcd_user, password=settings.etcd_password)
+        self.store = Store(etcd, settings.etcd_prefix)
         await self._connect()
         self.shared = SharedStores(self.clock)
         self.plane = DataPlane(self.settings, self.store, self.clock, self.shared)
@@ -61,7 +63,7 @@ class Gateway:
             except EtcdError as error:
                 if loop.time() > end:
                     raise NotReady(
-                        f"etcd at {self.settings.etcd}",
+                        f"etcd at {', '.join(self.settings.etcd)}",
                         seconds=ETCD_PATIENCE,
                         last=str(error),
                         mend="start etcd first, or leave --etcd out so that one is started",

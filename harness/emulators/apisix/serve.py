@@ -44,7 +44,7 @@ def _etcd(settings: Settings) -> Iterator[Settings]:
     from harness.etcd_process import EtcdProcess
 
     with EtcdProcess() as etcd:
-        yield replace(settings, etcd=etcd.url)
+        yield replace(settings, etcd=(etcd.url,))
 
 
 async def _serve(settings: Settings, ready: Ready) -> None:
@@ -87,7 +87,7 @@ def parse(arguments: Sequence[str] | None = None) -> Settings:
 
 def settings_of(options: argparse.Namespace) -> Settings:
     """Settings from parsed options over config.yaml over the defaults. Raises SpecError."""
-    settings = replace(Settings(), etcd="")
+    settings = replace(Settings(), etcd=())
     if options.config:
         settings = load(options.config, settings)
     key = options.admin_key or os.environ.get("HARNESS_APISIX_ADMIN_KEY")
@@ -97,7 +97,7 @@ def settings_of(options: argparse.Namespace) -> Settings:
         "admin": options.admin,
         "control": options.control,
         "prometheus": options.prometheus,
-        "etcd": options.etcd,
+        "etcd": (options.etcd,) if options.etcd else (),
         "nacos": options.nacos or os.environ.get("HARNESS_APISIX_NACOS"),
         "workers": options.workers,
         "seed": options.seed,

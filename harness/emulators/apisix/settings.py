@@ -39,7 +39,9 @@ class Settings:
     control: str | None = "127.0.0.1:9090"
     prometheus: str | None = "127.0.0.1:9091"
     admin_keys: tuple[AdminKey, ...] = ()
-    etcd: str = "http://127.0.0.1:2379"
+    etcd: tuple[str, ...] = ("http://127.0.0.1:2379",)
+    etcd_user: str = ""
+    etcd_password: str = ""
     etcd_prefix: str = "/apisix"
     plugins: tuple[str, ...] | None = None
     plugin_attr: Mapping[str, Any] = field(default_factory=dict)
@@ -124,7 +126,10 @@ def _deployment(deployment: Mapping[str, Any], changes: dict[str, Any]) -> None:
     etcd = deployment.get("etcd") or {}
     hosts = etcd.get("host")
     if hosts:
-        changes["etcd"] = hosts if isinstance(hosts, str) else hosts[0]
+        changes["etcd"] = (hosts,) if isinstance(hosts, str) else tuple(hosts)
+    if etcd.get("user"):
+        changes["etcd_user"] = str(etcd["user"])
+        changes["etcd_password"] = str(etcd.get("password") or "")
     if etcd.get("prefix"):
         changes["etcd_prefix"] = etcd["prefix"]
     keys = (deployment.get("admin") or {}).get("admin_key")
