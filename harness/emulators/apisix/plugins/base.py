@@ -59,6 +59,12 @@ class Scope(Protocol):
     resource: tuple[str, str, int]
     #: plugin_attr.<name> of config.yaml
     attr: Mapping[str, Any]
+    #: the plugins that are switched on, by name
+    plugins: Mapping[str, type[Plugin]]
+
+    def stored(self, kind: str, id_: str) -> Mapping[str, Any] | None:
+        """The value of a resource ("services", "1") as it is now, or None."""
+        ...
 
     def shared(self, name: str) -> Shared:
         """The shared store of that name, made at first use."""

@@ -82,6 +82,8 @@ class MemoryScope:
     random: Random = field(default_factory=lambda: Random(7))
     resource: tuple[str, str, int] = ("routes", "1", 1)
     attr: Mapping[str, Any] = field(default_factory=dict)
+    plugins: Mapping[str, type[Plugin]] = field(default_factory=dict)
+    resources: dict[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)
     stores: dict[str, MemoryStore] = field(default_factory=dict)
     upstreams: dict[str, Any] = field(default_factory=dict)
     kept: dict[str, Any] = field(default_factory=dict)
@@ -91,6 +93,9 @@ class MemoryScope:
     answer: Response | Exception | Callable[[Fetched], Response] | None = None
     fetched: list[Fetched] = field(default_factory=list)
     logs: list[tuple[str, str]] = field(default_factory=list)
+
+    def stored(self, kind: str, id_: str) -> Mapping[str, Any] | None:
+        return self.resources.get((kind, id_))
 
     def shared(self, name: str) -> MemoryStore:
         return self.stores.setdefault(name, MemoryStore(self.clock))
