@@ -14,6 +14,7 @@ ANONYMOUS_CONSUMER: Schema = {"type": "string", "minLength": 1}
 
 #: the request headers that tell the upstream who calls; a client's own never pass
 _IDENTITY = frozenset({"x-consumer-username", "x-credential-identifier", "x-consumer-custom-id"})
+_TO_BASE64 = str.maketrans("-_", "+/")
 _BASE64 = re.compile(r"[A-Za-z0-9+/]*")
 
 
@@ -56,6 +57,11 @@ def decode_base64(text: str) -> bytes | None:
     if len(body) % 4 == 1 or not _BASE64.fullmatch(body):
         return None
     return b64decode(body + "=" * (-len(body) % 4))
+
+
+def decode_base64url(text: str) -> bytes | None:
+    """ngx.base64.decode_base64url: as decode_base64, over the alphabet with dash and underscore alone."""
+    return None if "+" in text or "/" in text else decode_base64(text.translate(_TO_BASE64))
 
 
 class Refused(Exception):

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import hmac
 import json
-import re
-from base64 import urlsafe_b64decode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.utils import formatdate
 from functools import lru_cache
 from typing import Any
 
-from harness.emulators.apisix.plugins.auth import decode_base64
+from harness.emulators.apisix.plugins.auth import decode_base64, decode_base64url
 
 #: over (signed bytes, signature): whether the signature is right
 Verifier = Callable[[bytes, bytes], bool]
 
 _TO_BASE64 = str.maketrans("-_", "+/")
-_BASE64URL = re.compile(r"[A-Za-z0-9_-]*")
 #: bytes of a raw signature; parser.lua demands them
 _ECDSA_SIZES = {"ES256": 64, "ES384": 96, "ES512": 132}
 _PSS_SIZE = 256
@@ -61,9 +58,9 @@ def _decoded(part: str) -> Any:
 def verified(text: str, algorithm: str, key: bytes) -> bool:
     """Whether the token's signature is right; depends on nothing else, so it is remembered."""
     token = parse(text)
-    if token is None or not _BASE64URL.fullmatch(token.signature) or len(token.signature) % 4 == 1:
+    signature = decode_base64url(token.signature) if token else None
+    if token is None or signature is None:
         return False
-    signature = urlsafe_b64decode(token.signature + "=" * (-len(token.signature) % 4))
     try:
         return verifier(algorithm, key)(token.signed, signature)
     except ValueError:  # the key can't be read
