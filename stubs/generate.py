@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def main() -> int:
     """Generate all of them; answers protoc's exit code."""
-    from grpc_tools import protoc
+    from grpc_tools import protoc  # type: ignore[import-untyped]
 
     protos = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "stubs").rglob("*.proto"))
     include = str(files("grpc_tools") / "_proto")

@@ -88,6 +88,8 @@ class Parent:
         self._selector.register(0, selectors.EVENT_READ, self._read_orders)
         self._selector.register(self._wake_read, selectors.EVENT_READ, self._woken)
         _say("warm", pid=os.getpid(), seconds=round(time.process_time(), 3))
+        if not self._selector.select(0):
+            preload_login()  # nothing to do yet: most orders will name credentials
         while not self._stopping:
             self._turn(None)
         self._end_children()

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
+import grpc.aio
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
@@ -82,7 +83,11 @@ class Rpcs(pb_grpc.AnalysisServicer):
 def build(replica: Replica) -> Faces:
     """Both faces around one set of operations."""
     analysis = Analysis(replica)
-    return Faces(Http(analysis).routes(), lambda server: pb_grpc.add_AnalysisServicer_to_server(Rpcs(analysis), server))
+
+    def add_rpcs(server: grpc.aio.Server) -> None:
+        pb_grpc.add_AnalysisServicer_to_server(Rpcs(analysis), server)  # type: ignore[no-untyped-call]
+
+    return Faces(Http(analysis).routes(), add_rpcs)
 
 
 SERVICE = Service("bi-analysis", AnalysisConfig, build)

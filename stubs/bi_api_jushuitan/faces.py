@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import grpc.aio
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -89,9 +90,11 @@ class Rpcs(pb_grpc.JushuitanServicer):
 def build(replica: Replica) -> Faces:
     """Both faces around one set of operations."""
     jushuitan = Jushuitan(replica)
-    return Faces(
-        Http(jushuitan).routes(), lambda server: pb_grpc.add_JushuitanServicer_to_server(Rpcs(jushuitan), server)
-    )
+
+    def add_rpcs(server: grpc.aio.Server) -> None:
+        pb_grpc.add_JushuitanServicer_to_server(Rpcs(jushuitan), server)  # type: ignore[no-untyped-call]
+
+    return Faces(Http(jushuitan).routes(), add_rpcs)
 
 
 SERVICE = Service("bi-api-jushuitan", JushuitanConfig, build)

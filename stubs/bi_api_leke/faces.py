@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import grpc.aio
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -67,7 +68,11 @@ class Rpcs(pb_grpc.LekeServicer):
 def build(replica: Replica) -> Faces:
     """Both faces around one set of operations."""
     leke = Leke(replica)
-    return Faces(Http(leke).routes(), lambda server: pb_grpc.add_LekeServicer_to_server(Rpcs(leke), server))
+
+    def add_rpcs(server: grpc.aio.Server) -> None:
+        pb_grpc.add_LekeServicer_to_server(Rpcs(leke), server)  # type: ignore[no-untyped-call]
+
+    return Faces(Http(leke).routes(), add_rpcs)
 
 
 SERVICE = Service("bi-api-leke", LekeConfig, build)

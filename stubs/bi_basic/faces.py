@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import grpc.aio
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -94,7 +95,11 @@ class Rpcs(pb_grpc.BasicServicer):
 def build(replica: Replica) -> Faces:
     """Both faces around one set of operations."""
     basic = Basic(replica)
-    return Faces(Http(basic).routes(), lambda server: pb_grpc.add_BasicServicer_to_server(Rpcs(basic), server))
+
+    def add_rpcs(server: grpc.aio.Server) -> None:
+        pb_grpc.add_BasicServicer_to_server(Rpcs(basic), server)  # type: ignore[no-untyped-call]
+
+    return Faces(Http(basic).routes(), add_rpcs)
 
 
 SERVICE = Service("bi-basic", BasicConfig, build)

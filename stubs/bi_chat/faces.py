@@ -6,6 +6,7 @@ import json
 from collections.abc import AsyncIterator
 from typing import Any
 
+import grpc.aio
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route, WebSocketRoute
@@ -73,7 +74,11 @@ class Rpcs(pb_grpc.ChatServicer):
 def build(replica: Replica) -> Faces:
     """Both faces around one set of operations."""
     chat = Chat(replica)
-    return Faces(Http(replica, chat).routes(), lambda server: pb_grpc.add_ChatServicer_to_server(Rpcs(chat), server))
+
+    def add_rpcs(server: grpc.aio.Server) -> None:
+        pb_grpc.add_ChatServicer_to_server(Rpcs(chat), server)  # type: ignore[no-untyped-call]
+
+    return Faces(Http(replica, chat).routes(), add_rpcs)
 
 
 SERVICE = Service("bi-chat", ChatConfig, build)

@@ -84,6 +84,7 @@ class ConfigStore(Generic[C]):
         """Put the YAML `text` in force when it is good; answers whether it is in force now."""
         md5 = hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
         if md5 == self.md5 and self.version:
+            self.last_error = None
             return True
         try:
             config = parse(self._model, text)

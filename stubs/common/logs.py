@@ -24,6 +24,9 @@ def masked(text: str) -> str:
     return _SECRET.sub(r"\1***", text)
 
 
+_encode = json.JSONEncoder(ensure_ascii=False, default=str).encode
+
+
 class Log:
     """Writes one line per event: time, level, service, replica, message, and the event's own fields."""
 
@@ -41,7 +44,7 @@ class Log:
         if LEVELS[level] < self.threshold:
             return
         line = {"time": timestamp(), "level": level.lower(), **self._head, "message": message, **fields}
-        self._stream.write(json.dumps(line, ensure_ascii=False, default=str) + "\n")
+        self._stream.write(_encode(line) + "\n")
         self._stream.flush()
 
     def debug(self, message: str, **fields: Any) -> None:

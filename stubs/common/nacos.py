@@ -18,8 +18,9 @@ from stubs.common.settings import Settings
 
 #: Between attempts to reach a Nacos that isn't there; the SDK's own retries come on top.
 RETRY_SECONDS = 0.5
-#: How long a good-bye may take; the process's end closes what is left.
-GOODBYE_SECONDS = 0.8
+#: How long deregistering, and then closing, may each take: the end of the process closes what is left, and Nacos drops
+#: what a closed connection registered.
+GOODBYE_SECONDS = 0.4
 
 OnConfig = Callable[[str], None]
 

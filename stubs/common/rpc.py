@@ -34,7 +34,7 @@ def server(replica: Replica, add_rpcs: Callable[[grpc.aio.Server], None]) -> tup
     settings = replica.settings
     found = grpc.aio.server(interceptors=(Around(replica),), options=(("grpc.so_reuseport", 0),))
     add_rpcs(found)
-    stub_pb2_grpc.add_StubServicer_to_server(StubRpcs(replica), found)
+    stub_pb2_grpc.add_StubServicer_to_server(StubRpcs(replica), found)  # type: ignore[no-untyped-call]
     Health(replica).add_to(found)
     host = f"[{settings.bind_host}]" if ":" in settings.bind_host else settings.bind_host
     try:
@@ -69,7 +69,7 @@ def reply(content: dict[str, Any], message: P) -> P:
     return ParseDict(content, message)
 
 
-class Around(grpc.aio.ServerInterceptor):
+class Around(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in the type stubs alone
     """Wraps every RPC but the health checks."""
 
     def __init__(self, replica: Replica) -> None:

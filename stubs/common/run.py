@@ -74,7 +74,7 @@ class _Started:
         settings = replica.settings
         faces = service.build(replica)
         rpcs, grpc_port = rpc.server(replica, faces.add_rpcs)
-        app = http.build(replica, [*Controls(replica).routes(), *faces.routes])
+        app = http.build(replica, [*faces.routes, *Controls(replica).routes()])  # the busy ones first
         server = HttpServer(app, settings.bind_host, settings.http_port, settings.grace_seconds)
         started = cls(replica, server, rpcs, server.socket.getsockname()[1], grpc_port)
         await asyncio.gather(rpcs.start(), server.listening.wait())

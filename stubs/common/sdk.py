@@ -12,12 +12,14 @@ SDK itself is untouched.
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from types import ModuleType
 from typing import Any
 
 NEVER_USED = ("v2.nacos.config.filter.config_encryption_filter", "v2.nacos.ai.model.ai_response")
 AT_FIRST_USE = "aiohttp"
+CERTIFICATES = "SSL_CERT_FILE"
 
 
 def _left_out(module: str, name: str) -> type:
@@ -68,8 +70,21 @@ nacos = _import_sdk()
 
 
 def preload_login() -> None:
-    """Import what a login needs (aiohttp): for a parent that forks replicas with Nacos credentials."""
-    importlib.import_module(AT_FIRST_USE)
+    """Import what a login needs (aiohttp): for a parent that forks replicas with Nacos credentials.
+
+    aiohttp reads the system's certificates for a TLS context while it is imported (60 ms). The replicas speak plain
+    HTTP to Nacos, so OpenSSL is shown an empty file instead.
+    """
+    if AT_FIRST_USE in sys.modules:
+        return
+    found = os.environ.get(CERTIFICATES)
+    os.environ[CERTIFICATES] = os.devnull
+    try:
+        importlib.import_module(AT_FIRST_USE)
+    finally:
+        del os.environ[CERTIFICATES]
+        if found is not None:
+            os.environ[CERTIFICATES] = found
 
 
 __all__ = ["nacos", "preload_login"]

@@ -107,8 +107,8 @@ class _Reader:
     def address(self, name: str) -> str:
         value = self._env.get(name, "").strip()
         for part in value.split(",") if value else ():
-            _, colon, port = part.rpartition(":")
-            if not colon or not port.isdigit():
+            host, _, port = part.rpartition(":")
+            if not host or "/" in host or not port.isdigit():
                 self._wrong.append(f"{name}={value!r} is not host:port (or several, comma separated)")
                 break
         return value
