@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Literal, cast
 
 from harness.emulators.apisix.context import Context
@@ -211,17 +212,26 @@ class Router:
         First those whose host and path fit, in the order tried; when nothing is taken also those with the path under
         another host, or the host and a similar path.
         """
-        misses: list[Miss] = []
+        misses: dict[tuple[str, str], Miss] = {}
         for found in self._candidates(ctx):
             failed = next((check for check in found.entry.conditions.checks if not check.holds(ctx)), None)
             if failed is None:
-                return misses[:limit]
-            misses.append(Miss(found.route.id, found.entry.path, failed.name, failed.says(ctx)))
-        return [*misses, *self._switched_off(), *self._other_hosts(ctx), *self._similar_paths(ctx)][:limit]
+                return list(misses.values())[:limit]
+            miss = Miss(found.route.id, found.entry.path, failed.name, failed.says(ctx))
+            misses.setdefault((miss.route_id, miss.uri), miss)
+        for miss in islice(self._further(ctx), limit * 10):
+            misses.setdefault((miss.route_id, miss.uri), miss)
+        return list(misses.values())[:limit]
 
-    def _switched_off(self) -> Iterator[Miss]:
+    def _further(self, ctx: Context) -> Iterator[Miss]:
+        """Routes that aren't candidates at all, but look as if they were meant."""
         for route_id, why in self.rejected.items():
             yield Miss(route_id, self._entries[route_id][0].uris[0], "configuration", why)
+        for route, _, _ in self._entries.values():
+            if route.status == 0 and any(_alike(uri, ctx.uri) for uri in route.uris):
+                yield Miss(route.id, route.uris[0], "status", "the route is switched off (status 0)")
+        yield from self._other_hosts(ctx)
+        yield from self._similar_paths(ctx)
 
     def _other_hosts(self, ctx: Context) -> Iterator[Miss]:
         fitting = {id(paths) for _, paths in self._fitting(ctx.host)}
@@ -233,11 +243,15 @@ class Router:
                 yield Miss(entry.route.id, entry.path, "host", f"host {ctx.host} is not {pattern}")
 
     def _similar_paths(self, ctx: Context) -> Iterator[Miss]:
-        wanted = ctx.uri.rstrip("/").lower()
         for _, paths in self._fitting(ctx.host):
             for entry in paths:
-                if entry.key.rstrip("/").lower() == wanted or (entry.names and wanted.startswith(entry.key.lower())):
+                if _alike(entry.path, ctx.uri) or (entry.names and ctx.uri.startswith(entry.key)):
                     yield Miss(entry.route.id, entry.path, "uri", f"path {ctx.uri} is not {entry.path}")
+
+
+def _alike(path: str, uri: str) -> bool:
+    """Whether a route's path and a request's differ in case, or in what they end with, alone."""
+    return path.rstrip("/*").lower() == uri.rstrip("/").lower()
 
 
 __all__ = ["KINDS", "Kind", "Miss", "Router", "host_matches"]
