@@ -13,6 +13,7 @@ from harness import processes
 from harness.engines.base import Endpoints, NacosAccess, Progress, Status
 from harness.engines.lines import LineProcess
 from harness.engines.replicas import CommandReplica, Launch, WarmParent, WarmReplica
+from harness.errors import SpecError
 from harness.etcd_process import EtcdProcess
 from harness.model import Platform, Service
 from harness.ports import free_port
@@ -21,6 +22,8 @@ LocalReplica = WarmReplica | CommandReplica
 
 #: Component → the module that is started as its process; it prints `ready {addresses}`.
 SERVERS = {"nacos": "harness.emulators.nacos", "gateway": "harness.emulators.apisix.serve"}
+#: What may be given a fixed port.
+PORTS = ("etcd", "nacos", "http", "https", "admin", "control", "prometheus")
 #: Nacos' SDKs find its gRPC port this far above the HTTP port.
 NACOS_GRPC_OFFSET = 1000
 
@@ -47,7 +50,7 @@ class _Server:
 class EmbeddedEngine:
     """etcd, the Nacos and APISIX emulators, and the services' replicas, each its own process.
 
-    `ports` may name fixed ones: etcd, nacos (its gRPC port is 1000 above), http, https, admin, control, prometheus.
+    `ports` may fix some of PORTS; Nacos' gRPC port is 1000 above its own. Raises SpecError for another name.
     """
 
     name = "embedded"
@@ -55,7 +58,7 @@ class EmbeddedEngine:
 
     def __init__(self, progress: Progress | None = None, ports: Mapping[str, int] | None = None) -> None:
         self._progress = progress or (lambda status: None)
-        self._ports = dict(ports or {})
+        self._ports = _checked(ports or {})
         self.directory = processes.temporary_directory("stack")
         self._password = secrets.token_urlsafe(12)
         self._admin_key = secrets.token_hex(16)
@@ -267,6 +270,12 @@ class EmbeddedEngine:
             self._etcd.stop()
         self._warm, self._servers, self._replicas, self._etcd = {}, {}, {}, None
         processes.remove(self.directory)
+
+
+def _checked(ports: Mapping[str, int]) -> dict[str, int]:
+    if unknown := ports.keys() - PORTS:
+        raise SpecError(f"no port is called {min(unknown)!r}", where="--port", mend=f"there are {', '.join(PORTS)}")
+    return dict(ports)
 
 
 def _program(command: Sequence[str]) -> list[str]:
