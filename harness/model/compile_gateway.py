@@ -113,7 +113,7 @@ def _entrance(id: str, gateway: Gateway, prefix: str, hosts: dict[str, Any]) -> 
     uris = [prefix, f"{prefix}/*"] if prefix else ["/*"]
     strip: dict[str, Any] = _strip(prefix) if prefix and gateway.strip_prefix else {}
     yield id, _with_plugins({"uris": uris, **hosts}, {**_auth(gateway), **strip})
-    if gateway.auth.method == "none":
+    if not gateway.auth.methods:
         return
     for methods, endpoints in groupby(sorted(gateway.public, key=_methods), key=_methods):
         suffix = "-".join(["public", *map(str.lower, methods)])
@@ -132,8 +132,10 @@ def _with_plugins(body: dict[str, Any], plugins: dict[str, Any]) -> dict[str, An
 
 
 def _auth(gateway: Gateway) -> dict[str, Any]:
-    plugin = AUTH_PLUGINS.get(gateway.auth.method)
-    found: dict[str, Any] = {plugin: dict(gateway.auth.options)} if plugin else {}
+    members = {AUTH_PLUGINS[method]: dict(gateway.auth.options) for method in gateway.auth.methods}
+    found: dict[str, Any] = members
+    if len(members) > 1:
+        found = {"multi-auth": {"auth_plugins": [{name: options} for name, options in members.items()]}}
     if gateway.consumers:
         found["consumer-restriction"] = {"whitelist": list(gateway.consumers)}
     return found

@@ -8,10 +8,9 @@ from urllib.parse import urlsplit
 from harness.model.read_security import read_rate_limit
 from harness.model.reader import Reader
 from harness.model.routes import Auth, Gateway, PublicEndpoint, Timeouts
-from harness.model.tree import Scalar
+from harness.model.tree import Items, Scalar, Table
 
 AUTH_METHODS = ("jwt", "api-key", "none")
-AUTH_OPTIONS = ("header", "query", "cookie", "hide_credentials")
 PREFIX = r"(/[A-Za-z0-9._~-]+)+"
 HOST = r"\*|(\*\.)?[0-9a-zA-Z_-]+(\.[0-9a-zA-Z_-]+)*"
 ENDPOINT = r"(?:(?P<methods>[A-Z]+(?:,[A-Z]+)*) +)?(?P<path>/[^\s*]*\*?)"
@@ -81,7 +80,7 @@ def check_complete(reader: Reader, gateway: Gateway) -> None:
         reader.problem("upstream_url", "stands beside nacos_service; an upstream has one of the two", "remove one")
     if not gateway.nacos_service and not gateway.upstream_urls:
         reader.problem(None, "no upstream", "give nacos_service or upstream_url")
-    if gateway.consumers and gateway.auth.method == "none":
+    if gateway.consumers and not gateway.auth.methods:
         reader.problem("consumers", "without auth nobody is known as a consumer", "give auth: jwt or api-key")
     for key in ("nacos_group", "nacos_namespace"):
         if gateway.upstream_urls and reader.has(key):
@@ -108,21 +107,26 @@ def _check_url(reader: Reader, url: str) -> None:
 
 
 def _auth(reader: Reader) -> Auth:
+    """`jwt`, `[jwt, api-key]`, `none`, or a mapping: one method with its plugin's options."""
     node = reader.table.entries.get("auth")
-    if node is None or isinstance(node, Scalar):
-        return Auth(reader.choice("auth", "none", AUTH_METHODS), {})
-    auth = reader.below("auth")
-    auth.require("method", " or ".join(AUTH_METHODS))
-    method = auth.choice("method", "none", AUTH_METHODS)
-    options: dict[str, object] = {key: auth.text(key) for key in ("header", "query", "cookie") if auth.has(key)}
-    if auth.has("hide_credentials"):
-        options["hide_credentials"] = auth.flag("hide_credentials", False)
-    auth.done()
-    if method == "none" and options:
-        auth.problem("method", "none has no options")
+    if isinstance(node, Table):
+        return _auth_with_options(reader.below("auth"))
+    if isinstance(node, Items):
+        return Auth(reader.texts("auth", pattern="jwt|api-key", means="jwt or api-key"), {})
+    method = reader.choice("auth", "none", AUTH_METHODS)
+    return Auth((method,) if method != "none" else (), {})
+
+
+def _auth_with_options(reader: Reader) -> Auth:
+    reader.require("method", " or ".join(AUTH_METHODS[:2]))
+    method = reader.choice("method", "jwt", AUTH_METHODS[:2])
+    options: dict[str, object] = {key: reader.text(key) for key in ("header", "query", "cookie") if reader.has(key)}
+    if reader.has("hide_credentials"):
+        options["hide_credentials"] = reader.flag("hide_credentials", False)
+    reader.done()
     if method == "api-key" and "cookie" in options:
-        auth.problem("cookie", "an API key comes in a header or in the query, never in a cookie")
-    return Auth(method, options)
+        reader.problem("cookie", "an API key comes in a header or in the query, never in a cookie")
+    return Auth((method,), options)
 
 
 def _public(reader: Reader) -> tuple[PublicEndpoint, ...]:

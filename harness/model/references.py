@@ -40,16 +40,17 @@ def _check_upstream(platform: Platform, gateway: Gateway, section: Reader) -> No
 def _check_auth(platform: Platform, gateway: Gateway, section: Reader) -> None:
     """A method that no consumer has a credential for would refuse everybody; so would a consumer nobody knows."""
     known = platform.security.consumers
-    able = {"jwt": platform.security.jwt, "api-key": platform.security.api_keys}.get(gateway.auth.method, known)
+    holders = {"jwt": platform.security.jwt, "api-key": platform.security.api_keys}
+    for method in gateway.auth.methods:
+        if not holders[method]:
+            mend = f"declare one: security.consumers.<name>.{method.replace('-', '_')}"
+            section.problem("auth", f"no consumer has a credential for {method}", mend)
     for name in gateway.consumers:
         if name not in known:
             section.problem("consumers", f"no consumer {name!r} is declared", near(name, known))
-        elif name not in able:
-            section.problem("consumers", f"the consumer {name!r} has no credential for {gateway.auth.method}")
-    if gateway.auth.method != "none" and not able:
-        kind = "jwt" if gateway.auth.method == "jwt" else "api_key"
-        what = f"no consumer has a credential for {gateway.auth.method}"
-        section.problem("auth", what, f"declare one: security.consumers.<name>.{kind}")
+        elif all(name not in holders[method] for method in gateway.auth.methods):
+            what = f"the consumer {name!r} has no credential for {' or '.join(gateway.auth.methods)}"
+            section.problem("consumers", what)
 
 
 def _check_claims(routed: Mapping[str, Gateway], services: Reader) -> None:

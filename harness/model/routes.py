@@ -20,9 +20,12 @@ class Timeouts:
 
 @dataclass(frozen=True, slots=True)
 class Auth:
-    """`method` is jwt, api-key or none; `options` are the APISIX plugin's own (header, query, hide_credentials …)."""
+    """How callers are known: `methods` are jwt and api-key, any one of them is enough; none lets everybody in.
 
-    method: str
+    `options` are those of the one APISIX plugin (header, query, cookie, hide_credentials).
+    """
+
+    methods: tuple[str, ...]
     options: Mapping[str, Any]
 
 

@@ -20,7 +20,7 @@ def test_small_platform(load):
     assert (service.nacos_namespace, service.nacos_group) == ("public", "DEFAULT_GROUP")
     assert service.gateway is not None
     assert service.gateway.nacos_group == "DEFAULT_GROUP"
-    assert service.gateway.auth.method == "none"
+    assert service.gateway.auth.methods == ()
 
 
 def test_frozen(load):
