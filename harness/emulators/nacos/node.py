@@ -7,6 +7,7 @@ from collections.abc import Awaitable
 from dataclasses import dataclass
 
 from harness.clock import Clock, ShiftedClock
+from harness.emulators.nacos import http_v1, http_v2, http_v3
 from harness.emulators.nacos.controls import Controls
 from harness.emulators.nacos.domain import Domain, Identity
 from harness.emulators.nacos.faults import Faults
@@ -14,18 +15,20 @@ from harness.emulators.nacos.grpc.connections import Connections
 from harness.emulators.nacos.grpc.hub import GrpcHub
 from harness.emulators.nacos.grpc.pushing import Pusher
 from harness.emulators.nacos.grpc.transport import Link
-from harness.emulators.nacos.http import control
+from harness.emulators.nacos.http import control, unsupported
 from harness.emulators.nacos.http.long_polls import LongPolls
 from harness.emulators.nacos.http.message import Request, Response
 from harness.emulators.nacos.http.protocol import HttpProtocol
 from harness.emulators.nacos.http.router import Router
-from harness.emulators.nacos.http_v1 import ROUTES as V1_ROUTES
 from harness.emulators.nacos.ports import listen_pair
 from harness.emulators.nacos.site import Site
 from harness.errors import SpecError
 
 #: Seconds between looks at heart-beats and unanswered pushes.
 TICK_SECONDS = 0.5
+
+
+ROUTES = (*http_v1.ROUTES, *http_v2.ROUTES, *http_v3.ROUTES, *unsupported.routes())
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,7 @@ class Node:
         self.pusher = Pusher(domain, self.site.connections, self.hub)
         self.pusher.also_configs.append(self.site.polls.changed)
         self.controls = Controls(self.site)
-        self.router = Router(self.site, V1_ROUTES)
+        self.router = Router(self.site, ROUTES)
         self._servers: list[asyncio.Server] = []
         self._live: set[HttpProtocol] = set()
         self._ticker: asyncio.Task[None] | None = None

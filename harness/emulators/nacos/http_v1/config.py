@@ -2,36 +2,30 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable
-from email.utils import formatdate
 from urllib.parse import quote, unquote
 
 from harness.emulators.nacos import names
 from harness.emulators.nacos.config.model import ConfigKey, Entry
 from harness.emulators.nacos.config.store import CasFailed
 from harness.emulators.nacos.errors import invalid
-from harness.emulators.nacos.http.forms import client_ip, config_key, read_draft
+from harness.emulators.nacos.http import configs
+from harness.emulators.nacos.http.forms import client_ip, config_key
 from harness.emulators.nacos.http.message import Response, text
 from harness.emulators.nacos.http.routes import Call, Family, Route, config_resource
 
 FIELD, LINE = "\x02", "\x01"
 MAX_LISTENED = 10_000
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 CONTENT_TYPES = {"json": "application/json", "xml": "application/xml", "html": "text/html"}
 
 
 def publish(call: Call) -> Response:
     """Store a configuration; a CAS that does not match answers 500 `false`."""
-    request = call.request
-    key = config_key(request)
-    request.need("content")
     try:
-        call.domain.config.publish(
-            key,
-            read_draft(request, call.user),
-            cas=request.header("casmd5"),
-            tag=request.get("tag"),
-            beta_ips=request.header("betaips"),
-        )
+        configs.publish(call, configs.V1)
     except CasFailed:
         return text("false", 500)
     return text("true")
@@ -60,17 +54,23 @@ def _headers(entry: Entry) -> tuple[tuple[str, str], ...]:
     headers = [
         ("Content-MD5", entry.md5),
         ("Config-Type", entry.type),
-        ("Last-Modified", formatdate(entry.modified / 1000, usegmt=True)),
+        ("Last-Modified", http_date(entry.modified)),
         ("Pragma", "no-cache"),
         ("Cache-Control", "no-cache,no-store"),
     ]
     return (*headers, *([("Encrypted-Data-Key", entry.encrypted_data_key)] if entry.encrypted_data_key else []))
 
 
+def http_date(millis: int) -> str:
+    """A time as HTTP headers carry it."""
+    when = time.gmtime(millis / 1000)
+    day, month = _DAYS[when.tm_wday], _MONTHS[when.tm_mon - 1]
+    return f"{day}, {when.tm_mday:02} {month} {when.tm_year} {time.strftime('%H:%M:%S', when)} GMT"
+
+
 def remove(call: Call) -> Response:
     """Removing what is not there answers `true` as well."""
-    request = call.request
-    call.domain.config.remove(config_key(request), tag=request.get("tag"), user=call.user, ip=client_ip(request))
+    configs.remove(call, configs.V1)
     return text("true")
 
 
@@ -93,9 +93,10 @@ def listen(call: Call) -> Response | Awaitable[Response]:
 
 async def _hold(call: Call, listened: Listened, seconds: float) -> Response:
     ip, tag = client_ip(call.request), call.request.header("vipserver-tag")
+    md5s = {key: md5 for key, (_, md5) in listened.items()}
     deadline = call.domain.clock.monotonic() + seconds
     while (left := deadline - call.domain.clock.monotonic()) > 0:
-        key = await call.site.polls.wait(listened, left)
+        key = await call.site.polls.wait(ip, md5s, left)
         if key is not None and call.domain.config.md5(key, ip=ip, tag=tag) != listened[key][1]:
             return _changes(listened, [key])
     return _changes(listened, [])

@@ -1,41 +1,17 @@
-"""`/v1/console`: state and health of the server."""
+"""`/v1/console`: namespaces, state and health of the server."""
 
 from __future__ import annotations
 
-from harness.emulators.nacos.domain import VERSION
-from harness.emulators.nacos.http.message import Response, as_json, text
-from harness.emulators.nacos.http.routes import Call, Family, Route
+from harness.emulators.nacos.errors import MissingParameter, NacosError
+from harness.emulators.nacos.http import namespace_calls as calls
+from harness.emulators.nacos.http import site_info
+from harness.emulators.nacos.http.message import Response, as_json, rest_result, text
+from harness.emulators.nacos.http.routes import Call, Family, Route, console_resource
 
 
 def state(call: Call) -> Response:
     """Flat strings, as the console asks for them."""
-    return as_json(server_state(call))
-
-
-def server_state(call: Call) -> dict[str, str | None]:
-    """What the server tells of itself."""
-    enabled = "true" if call.domain.gate.enabled else "false"
-    return {
-        "version": VERSION,
-        "standalone_mode": "standalone",
-        "startup_mode": "standalone",
-        "function_mode": None,
-        "server_port": str(call.site.identity.port),
-        "auth_enabled": enabled,
-        "auth_system_type": "nacos",
-        "auth_admin_request": "false" if call.domain.accounts.has_admin() else "true",
-        "login_page_enabled": enabled,
-        "console_ui_enabled": "false",
-        "config_retention_days": "30",
-        "defaultMaxSize": "102400",
-        "defaultMaxAggrCount": "10000",
-        "defaultMaxAggrSize": "1024",
-        "isManageCapacity": "false",
-        "isCapacityLimitCheck": "false",
-        "isHealthCheck": "true",
-        "datasource_platform": "",
-        "plugin_datasource_log_enabled": "false",
-    }
+    return as_json(site_info.server_state(call))
 
 
 def health(call: Call) -> Response:
@@ -43,8 +19,64 @@ def health(call: Call) -> Response:
     return text("OK")
 
 
+def nothing(call: Call) -> Response:
+    """Announcements and guides: there are none."""
+    return rest_result("")
+
+
+def list_namespaces(call: Call) -> Response:
+    """Every namespace."""
+    return rest_result(calls.listing(call))
+
+
+def get_namespace(call: Call) -> Response:
+    """One namespace, bare; 404 if there is none."""
+    return as_json(calls.shape(call, call.domain.namespaces.get(call.request.need("namespaceId"))))
+
+
+def exists(call: Call) -> Response:
+    """Whether a custom id is taken."""
+    return as_json(calls.exists(call, "customNamespaceId"))
+
+
+def create_namespace(call: Call) -> Response:
+    """v1 answers a refusal with 200 and `false`."""
+    try:
+        return as_json(calls.create(call, "customNamespaceId"))
+    except MissingParameter:
+        raise
+    except NacosError:
+        return as_json(False)
+
+
+def update_namespace(call: Call) -> Response:
+    """Rename."""
+    request = call.request
+    target, name = request.need("namespace"), request.need("namespaceShowName")
+    try:
+        call.domain.namespaces.update(target, name, request.get("namespaceDesc"))
+    except NacosError:
+        return as_json(False)
+    return as_json(True)
+
+
+def delete_namespace(call: Call) -> Response:
+    """Delete one, known or not."""
+    return as_json(calls.delete(call))
+
+
+NAMESPACES = "/v1/console/namespaces"
 ROUTES = (
     Route("GET", "/v1/console/server/state", state, Family.RESULT),
+    Route("GET", "/v1/console/server/announcement", nothing, Family.RESULT),
+    Route("GET", "/v1/console/server/guide", nothing, Family.RESULT),
     Route("GET", "/v1/console/health/liveness", health, Family.RESULT),
     Route("GET", "/v1/console/health/readiness", health, Family.RESULT),
+    Route("GET", "/actuator/health", lambda call: as_json({"status": "UP"}), Family.RESULT),
+    Route("GET", NAMESPACES, get_namespace, Family.CONFIG, when={"show": "all"}),
+    Route("GET", NAMESPACES, exists, Family.CONFIG, when={"checkNamespaceIdExist": "true"}),
+    Route("GET", NAMESPACES, list_namespaces, Family.CONFIG),
+    Route("POST", NAMESPACES, create_namespace, Family.CONFIG, "w", console_resource),
+    Route("PUT", NAMESPACES, update_namespace, Family.CONFIG, "w", console_resource),
+    Route("DELETE", NAMESPACES, delete_namespace, Family.CONFIG, "w", console_resource),
 )

@@ -1,32 +1,25 @@
-"""`/v1/ns/instance`: register, deregister, beat, list."""
+"""`/v1/ns/instance`: register, deregister, update, beat, list."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from harness.emulators.nacos import names
 from harness.emulators.nacos.errors import invalid
-from harness.emulators.nacos.http.forms import address_of, cluster_of, read_instance, service_key
+from harness.emulators.nacos.http import instances
+from harness.emulators.nacos.http.forms import address_of, cluster_of, service_key
 from harness.emulators.nacos.http.message import Request, Response, as_json, raw_json, text
 from harness.emulators.nacos.http.routes import Call, Family, Route, naming_resource
-from harness.emulators.nacos.naming.model import Instance, text_map
+from harness.emulators.nacos.naming.model import Instance, ServiceKey, text_map
 
 BEAT_OK, BEAT_UNKNOWN = 10200, 20404
 
 
-def register(call: Call) -> Response:
-    """Register one instance: heart-beat bound, or persistent with `ephemeral=false`."""
-    call.domain.beats.register(service_key(call.request), read_instance(call.request))
-    return text("ok")
-
-
-def deregister(call: Call) -> Response:
-    """Deregister; `ok` also when nothing matched."""
-    ip, port = address_of(call.request)
-    ephemeral = call.request.flag("ephemeral", True)
-    call.domain.beats.deregister(service_key(call.request), ip, port, ephemeral)
-    return text("ok")
+def plain(act: Callable[[Call], str]) -> Callable[[Call], Response]:
+    """A handler that answers an operation's bare text."""
+    return lambda call: text(act(call))
 
 
 def list_instances(call: Call) -> Response:
@@ -79,9 +72,55 @@ def _read_beat(request: Request) -> Instance | None:
         raise invalid(f"beat format incorrect: {body}", code=21004) from None
 
 
+def get(call: Call) -> Response:
+    """One instance; 404 if there is none."""
+    key, one = service_key(call.request), instances.find(call)
+    return as_json(
+        {
+            "service": key.grouped,
+            "ip": one.ip,
+            "port": one.port,
+            "clusterName": one.cluster,
+            "weight": one.weight,
+            "healthy": one.healthy,
+            "instanceId": one.named(key),
+            "metadata": dict(one.metadata),
+        }
+    )
+
+
+def statuses(call: Call) -> Response:
+    """`ip:port_healthy` of each instance; `key` is `namespace##group@@service`."""
+    namespace, separator, grouped = call.request.need("key").partition("##")
+    if not separator:
+        namespace, grouped = "", namespace
+    group, name = names.split_grouped(grouped)
+    service = call.domain.registry.services.get(ServiceKey(names.namespace_or_public(namespace), group, name))
+    found = service.instances if service else ()
+    return as_json({"ips": [f"{one.ip}:{one.port}_{'true' if one.healthy else 'false'}" for one in found]})
+
+
+def updated(act: Callable[[Call], list[str]]) -> Callable[[Call], Response]:
+    """A handler that tells which instances' metadata was changed."""
+    return lambda call: as_json({"updated": act(call)})
+
+
+INSTANCE = "/v1/ns/instance"
+
+
+def _route(method: str, path: str, run: Callable[[Call], Response], action: str) -> Route:
+    return Route(method, INSTANCE + path, run, Family.NAMING, action, naming_resource)
+
+
 ROUTES = (
-    Route("POST", "/v1/ns/instance", register, Family.NAMING, "w", naming_resource),
-    Route("DELETE", "/v1/ns/instance", deregister, Family.NAMING, "w", naming_resource),
-    Route("PUT", "/v1/ns/instance/beat", beat, Family.NAMING, "w", naming_resource),
-    Route("GET", "/v1/ns/instance/list", list_instances, Family.NAMING, "r", naming_resource),
+    _route("POST", "", plain(instances.register), "w"),
+    _route("DELETE", "", plain(instances.deregister), "w"),
+    _route("PUT", "", plain(instances.update), "w"),
+    _route("PATCH", "", plain(instances.patch), "w"),
+    _route("GET", "", get, "r"),
+    _route("GET", "/list", list_instances, "r"),
+    _route("PUT", "/beat", beat, "w"),
+    _route("PUT", "/metadata/batch", updated(instances.update_metadata), "w"),
+    _route("DELETE", "/metadata/batch", updated(instances.delete_metadata), "w"),
+    _route("GET", "/statuses", statuses, "r"),
 )

@@ -1,44 +1,92 @@
-"""`/v1/ns/operator`: how the server is."""
+"""`/v1/ns/operator`, `/v1/ns/health`, `/v1/core/cluster`: how the server is."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from harness.emulators.nacos.http.message import Response, as_json
-from harness.emulators.nacos.http.routes import Call, Family, Route
-from harness.emulators.nacos.naming.beats import is_http_client
+from harness.emulators.nacos.http import instances, site_info
+from harness.emulators.nacos.http.message import Response, as_json, rest_result, text
+from harness.emulators.nacos.http.routes import Call, Family, Route, naming_resource
+from harness.emulators.nacos.http_v1.instance import plain
 
 
 def metrics(call: Call) -> Response:
     """`UP`, and with `onlyStatus=false` the counts."""
-    only_status = call.request.flag("onlyStatus", True)
-    return as_json({"status": "UP"} if only_status else {"status": "UP", **counts(call)})
+    return as_json(site_info.metrics(call))
 
 
-def counts(call: Call) -> dict[str, Any]:
-    """What the server holds."""
-    registry = call.domain.registry
-    http_clients = [client for client in registry.published_by if is_http_client(client)]
-    connections = len(call.site.connections.by_id)
-    instances = sum(len(service.instances) for service in registry.services.values())
-    return {
-        "serviceCount": len(registry.services),
-        "instanceCount": instances,
-        "subscribeCount": sum(len(held) for held in registry.subscribers.values()),
-        "responsibleInstanceCount": instances,
-        "clientCount": connections + len(http_clients),
-        "connectionBasedClientCount": connections,
-        "ephemeralIpPortClientCount": sum(client.endswith("#true") for client in http_clients),
-        "persistentIpPortClientCount": sum(client.endswith("#false") for client in http_clients),
-        "responsibleClientCount": connections + len(http_clients),
-        "cpu": 0.0,
-        "load": 0.0,
-        "mem": 0.0,
-    }
+def switches(call: Call) -> Response:
+    """The switches as they stand."""
+    return as_json(site_info.SWITCHES)
 
 
-ROUTES = tuple(
-    Route("GET", f"/{version}/ns/{name}/metrics", metrics, Family.NAMING)
-    for version in ("v1",)
-    for name in ("operator", "ops")
+def push_state(call: Call) -> Response:
+    """How pushing goes."""
+    pushes = [push for push in call.site.connections.log if push.type == "NotifySubscriberRequest"]
+    took = [push.acknowledged - push.sent for push in pushes if push.acknowledged is not None]
+    return as_json(
+        {
+            "succeed": len(took),
+            "total": len(pushes),
+            "avgPushCost": int(sum(took) / len(took) * 1000) if took else 0,
+        }
+    )
+
+
+def responsible(call: Call) -> Response:
+    """Which server answers for a client: the only one."""
+    return as_json({"responsibleServer": call.site.identity.address})
+
+
+def health(call: Call) -> Response:
+    """The naming module's greeting."""
+    total, port = len(call.domain.registry.services), call.site.identity.port
+    return as_json({"msg": f"Hello! I am Nacos-Naming and healthy! total services: {total}, local port:{port}"})
+
+
+def checkers(call: Call) -> Response:
+    """The kinds of health checks."""
+    return as_json({kind: {"type": kind} for kind in ("TCP", "HTTP", "MYSQL", "NONE")})
+
+
+def nodes(call: Call) -> Response:
+    """The members of the cluster: one."""
+    return rest_result([site_info.member(call)])
+
+
+def node_self(call: Call) -> Response:
+    """This node."""
+    return rest_result(site_info.member(call))
+
+
+def node_names(call: Call) -> Response:
+    """The members' addresses."""
+    return rest_result([call.site.identity.address])
+
+
+def node_health(call: Call) -> Response:
+    """This node's state."""
+    return rest_result("UP")
+
+
+_OPERATOR = tuple(
+    Route(method, f"/v1/ns/{alias}/{path}", run, Family.NAMING)
+    for alias in ("operator", "ops")
+    for method, path, run in (
+        ("GET", "metrics", metrics),
+        ("GET", "switches", switches),
+        ("GET", "push/state", push_state),
+        ("GET", "distro/client", responsible),
+    )
+)
+
+ROUTES = (
+    *_OPERATOR,
+    Route("GET", "/v1/ns/health/server", health, Family.NAMING),
+    Route("GET", "/v1/ns/health/checkers", checkers, Family.NAMING),
+    Route("PUT", "/v1/ns/health", plain(instances.set_health), Family.NAMING, "w", naming_resource),
+    Route("PUT", "/v1/ns/health/instance", plain(instances.set_health), Family.NAMING, "w", naming_resource),
+    Route("GET", "/v1/core/cluster/nodes", nodes, Family.REST),
+    Route("GET", "/v1/core/cluster/self", node_self, Family.REST),
+    Route("GET", "/v1/core/cluster/simple/nodes", node_names, Family.REST),
+    Route("GET", "/v1/core/cluster/health", node_health, Family.REST),
+    Route("GET", "/v1/cs/health", lambda call: text("UP"), Family.CONFIG),
 )

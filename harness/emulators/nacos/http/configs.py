@@ -1,0 +1,303 @@
+"""Operations on configurations that the HTTP versions share; each version only words the answer.
+
+v1 calls the parameters `group` and `tenant`, v2 `group` and `namespaceId`, v3 `groupName` and `namespaceId`: a
+`Dialect` says which.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from harness.emulators.nacos import names
+from harness.emulators.nacos.config import transfer
+from harness.emulators.nacos.config.model import ConfigKey, Draft, Entry, Gray, check_tag
+from harness.emulators.nacos.config.search import Query, search
+from harness.emulators.nacos.errors import NacosError, invalid
+from harness.emulators.nacos.http import forms, multipart
+from harness.emulators.nacos.http.message import Request, Response
+from harness.emulators.nacos.http.routes import Call
+
+
+class Dialect(NamedTuple):
+    """What one API version calls its parameters."""
+
+    group: str
+    tenant: str
+    tags: str
+    src_user: str
+    types: str
+
+
+V1 = Dialect("group", "tenant", "config_tags", "src_user", "types")
+V2 = Dialect("group", "namespaceId", "configTags", "srcUser", "type")
+V3 = Dialect("groupName", "namespaceId", "configTags", "srcUser", "type")
+
+
+def key_of(call: Call, dialect: Dialect) -> ConfigKey:
+    """The configuration a call is about."""
+    return forms.config_key(call.request, group=dialect.group, tenant=dialect.tenant)
+
+
+def tenant_of(call: Call, dialect: Dialect) -> str:
+    """The tenant a call is about."""
+    tenant = names.tenant_of(call.request.get(dialect.tenant))
+    names.check("tenant", tenant)
+    return tenant
+
+
+def publish(call: Call, dialect: Dialect) -> bool:
+    """Store a configuration or a variant of it; raises CasFailed or NacosError (400)."""
+    request = call.request
+    key = key_of(call, dialect)
+    request.need("content")
+    draft = forms.read_draft(request, call.user, tags=dialect.tags, src_user=dialect.src_user)
+    call.domain.config.publish(
+        key, draft, cas=request.header("casmd5"), tag=request.get("tag"), beta_ips=request.header("betaips")
+    )
+    return True
+
+
+def remove(call: Call, dialect: Dialect) -> bool:
+    """Removing what is not there succeeds as well."""
+    request = call.request
+    tag = request.get("tag")
+    if tag:
+        check_tag(tag)
+    call.domain.config.remove(key_of(call, dialect), tag=tag, user=call.user, ip=forms.client_ip(request))
+    return True
+
+
+def remove_many(call: Call) -> bool:
+    """Remove by ids; unknown ones are passed over."""
+    for config_id in ids_of(call.request.need("ids")):
+        entry = call.domain.config.by_id(config_id)
+        if entry is not None:
+            call.domain.config.remove(entry.key, user=call.user, ip=forms.client_ip(call.request))
+    return True
+
+
+def ids_of(text: str) -> list[int]:
+    """A comma list of ids; raises NacosError (400)."""
+    return [names.to_int(part.strip()) for part in text.split(",") if part.strip()]
+
+
+def stop_beta(call: Call, dialect: Dialect) -> bool:
+    """Drop the beta variant."""
+    call.domain.config.stop_beta(key_of(call, dialect), user=call.user, ip=forms.client_ip(call.request))
+    return True
+
+
+def beta(call: Call, dialect: Dialect) -> Gray | None:
+    """The beta variant."""
+    return call.domain.config.state.grays.get(key_of(call, dialect))
+
+
+def find_all(call: Call, dialect: Dialect, *, blur: bool) -> list[Entry]:
+    """The entries that a search leaves."""
+    request = call.request
+    query = Query(
+        tenant_of(call, dialect),
+        data_id=request.get("dataId"),
+        group=request.get(dialect.group),
+        app_name=request.get("appName"),
+        tags=request.get(dialect.tags),
+        types=request.get(dialect.types),
+        content=request.get("config_detail") or request.get("configDetail"),
+        blur=blur,
+    )
+    return search(call.domain.config.state.entries.values(), query)
+
+
+def is_blur(request: Request) -> bool:
+    """Whether a search is a blurred one (v3's default); raises NacosError (400) for an unknown kind."""
+    kind = request.get("search", "blur")
+    if kind not in {"blur", "accurate"}:
+        raise invalid(f"search {kind!r} is neither blur nor accurate")
+    return kind == "blur"
+
+
+# -- listeners ---------------------------------------------------------------------------------------------------------
+
+
+def listeners_of(call: Call, dialect: Dialect) -> dict[str, str]:
+    """ip → md5 the client has, of everyone who listens to the configuration."""
+    key = key_of(call, dialect)
+    told = call.site.polls.listeners_of(key)
+    for connection_id, (_, md5) in call.domain.listeners.of(key).items():
+        connection = call.site.connections.by_id.get(connection_id)
+        if connection is not None:
+            told[connection.ip] = md5
+    return told
+
+
+def listened_by(call: Call, dialect: Dialect) -> dict[str, str]:
+    """`dataId+group+tenant` → md5, of everything that clients at `ip` listen to."""
+    ip, everything = call.request.need("ip"), call.request.flag("all", False)
+    tenant = names.tenant_of(call.request.get(dialect.tenant))
+    told: dict[str, str] = {}
+    for connection in call.site.connections.registered():
+        if connection.ip == ip:
+            for key in call.domain.listeners.by_connection.get(connection.id, ()):
+                told[_plus(key)] = call.domain.listeners.of(key)[connection.id][1]
+    told |= {_plus(key): md5 for key, md5 in call.site.polls.listened_by(ip).items()}
+    wanted = tenant or "public"
+    return {key: md5 for key, md5 in told.items() if everything or key.endswith(f"+{wanted}")}
+
+
+def _plus(key: ConfigKey) -> str:
+    return f"{key.data_id}+{key.group}+{key.tenant or 'public'}"
+
+
+# -- moving ------------------------------------------------------------------------------------------------------------
+
+
+def export(call: Call, dialect: Dialect, *, new_layout: bool) -> Response:
+    """A zip of what a search or a list of ids leaves."""
+    wanted = ids_of(call.request.get("ids"))
+    found: Iterable[Entry] = find_all(call, dialect, blur=True)
+    if wanted:
+        found = [entry for entry in call.domain.config.state.entries.values() if entry.id in wanted]
+    stamp = time_stamp(call.domain.clock.time())
+    name = f"nacos_config_export_{stamp}.zip"
+    content = transfer.pack(found, new_layout=new_layout)
+    return Response(200, content, "application/octet-stream", (("Content-Disposition", f"attachment;filename={name}"),))
+
+
+def time_stamp(seconds: float) -> str:
+    """`yyyyMMddHHmmss` in UTC."""
+    return time.strftime("%Y%m%d%H%M%S", time.gmtime(seconds))
+
+
+def import_zip(call: Call, target: str) -> dict[str, Any]:
+    """Publish what an uploaded zip holds; raises TransferError."""
+    policy = _policy(call.request)
+    data = multipart.uploaded(call.request, "file")
+    if data is None:
+        raise transfer.TransferError(transfer.EMPTY, "The imported file data is empty")
+    tenant = _existing(call, target)
+    parcel = transfer.unpack(data, call.user, forms.client_ip(call.request))
+    result = transfer.save_all(call.domain.config, tenant, parcel.items, policy)
+    if parcel.unrecognized:
+        result |= {"unrecognizedCount": len(parcel.unrecognized), "unrecognizedData": parcel.unrecognized}
+    return result
+
+
+def clone(call: Call, target: str) -> dict[str, Any]:
+    """Publish copies of the configurations named by the body's list; raises TransferError."""
+    policy = _policy(call.request)
+    wanted = call.request.json()
+    if not isinstance(wanted, list) or not all(isinstance(one, dict) for one in wanted):
+        raise invalid("a JSON list of {cfgId, dataId, group} is expected")
+    if not wanted:
+        raise transfer.TransferError(transfer.NOTHING_SELECTED, "No configuration selected")
+    tenant = _existing(call, target)
+    items = [item for one in wanted if (item := _cloned(call, one)) is not None]
+    if not items:
+        raise transfer.TransferError(transfer.EMPTY, "The imported file data is empty")
+    return transfer.save_all(call.domain.config, tenant, items, policy)
+
+
+def _cloned(call: Call, wanted: dict[str, Any]) -> transfer.Item | None:
+    config_id = wanted.get("cfgId", wanted.get("configId"))
+    entry = call.domain.config.by_id(names.to_int(str(config_id)))
+    if entry is None:
+        return None
+    draft = Draft(
+        entry.content,
+        type=entry.type,
+        app_name=entry.app_name,
+        desc=entry.desc,
+        encrypted_data_key=entry.encrypted_data_key,
+        user=call.user,
+        ip=forms.client_ip(call.request),
+    )
+    group = wanted.get("group") or wanted.get("groupName") or entry.key.group
+    return transfer.Item(str(group), str(wanted.get("dataId") or entry.key.data_id), draft)
+
+
+def _policy(request: Request) -> str:
+    policy = request.get("policy", "ABORT")
+    if policy not in transfer.POLICIES:
+        raise invalid(f"policy {policy!r} is none of {', '.join(transfer.POLICIES)}")
+    return policy
+
+
+def _existing(call: Call, target: str) -> str:
+    if names.namespace_or_public(target) not in call.domain.namespaces.all:
+        raise transfer.TransferError(transfer.NO_NAMESPACE, "namespace does not exist")
+    return names.tenant_of(target)
+
+
+# -- shapes ------------------------------------------------------------------------------------------------------------
+
+
+def basic_v1(entry: Entry) -> dict[str, Any]:
+    """A line of v1's search; ids are strings there."""
+    return {
+        "id": str(entry.id),
+        "dataId": entry.key.data_id,
+        "group": entry.key.group,
+        "content": entry.content,
+        "md5": entry.md5,
+        "encryptedDataKey": entry.encrypted_data_key,
+        "tenant": entry.key.tenant,
+        "appName": entry.app_name,
+        "type": entry.type,
+    }
+
+
+def advance(entry: Entry) -> dict[str, Any]:
+    """The fields around a configuration."""
+    held = {
+        "createTime": entry.created,
+        "modifyTime": entry.modified,
+        "createUser": entry.create_user,
+        "createIp": entry.create_ip,
+        "desc": entry.desc,
+        "use": entry.use,
+        "effect": entry.effect,
+        "schema": entry.schema,
+        "configTags": entry.tags,
+    }
+    return {name: value for name, value in held.items() if value is not None}
+
+
+def basic_v3(entry: Entry) -> dict[str, Any]:
+    """A line of v3's list."""
+    return {
+        "id": str(entry.id),
+        "namespaceId": entry.key.tenant or "public",
+        "groupName": entry.key.group,
+        "dataId": entry.key.data_id,
+        "md5": entry.md5,
+        "type": entry.type,
+        "appName": entry.app_name,
+        "createTime": entry.created,
+        "modifyTime": entry.modified,
+    }
+
+
+def detail_v3(entry: Entry) -> dict[str, Any]:
+    """A configuration in full, in v3's words."""
+    return {
+        **basic_v3(entry),
+        "content": entry.content,
+        "desc": entry.desc,
+        "encryptedDataKey": entry.encrypted_data_key,
+        "createUser": entry.create_user,
+        "createIp": entry.create_ip,
+        "configTags": entry.tags,
+    }
+
+
+def gray_v3(gray: Gray) -> dict[str, Any]:
+    """A beta variant in v3's words; the rule is JSON text, as on the server."""
+    rule = '{"type":"beta","version":"1.0.0","expr":"' + ",".join(gray.ips) + '","priority":2147483647}'
+    return {**detail_v3(gray.entry), "grayName": "beta", "grayRule": rule}
+
+
+def not_there() -> NacosError:
+    """No such configuration."""
+    return NacosError(404, "config data not exist", 20004)

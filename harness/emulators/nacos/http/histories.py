@@ -1,0 +1,88 @@
+"""Operations on configuration history that the HTTP versions share."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from harness.emulators.nacos import names
+from harness.emulators.nacos.config.model import Record
+from harness.emulators.nacos.errors import NacosError
+from harness.emulators.nacos.http import configs
+from harness.emulators.nacos.http.configs import Dialect
+from harness.emulators.nacos.http.routes import Call
+
+
+def of_key(call: Call, dialect: Dialect) -> list[Record]:
+    """The rows of one configuration, newest first."""
+    return call.domain.config.history(configs.key_of(call, dialect))
+
+
+def one(call: Call, dialect: Dialect) -> Record:
+    """The row `nid`; raises NacosError (403) if it belongs to another configuration, (404) if there is none."""
+    record = call.domain.config.record(names.to_int(call.request.need("nid")))
+    return _own(call, dialect, record)
+
+
+def previous(call: Call, dialect: Dialect) -> Record | None:
+    """The newest row of the configuration with this `id` (its last change), None if there is none."""
+    key = configs.key_of(call, dialect)
+    wanted = names.to_int(call.request.need("id"))
+    rows = [record for record in call.domain.config.history(key) if record.entry.id == wanted]
+    return rows[0] if rows else None
+
+
+def _own(call: Call, dialect: Dialect, record: Record) -> Record:
+    if record.entry.key != configs.key_of(call, dialect):
+        raise NacosError(403, "Please check dataId, group or namespaceId.", 10001)
+    return record
+
+
+def configs_of_namespace(call: Call, dialect: Dialect) -> list[Any]:
+    """Every configuration of a namespace."""
+    tenant = configs.tenant_of(call, dialect)
+    return [entry for key, entry in call.domain.config.state.entries.items() if key.tenant == tenant]
+
+
+def row_v1(record: Record, *, content: bool = True) -> dict[str, Any]:
+    """A row in v1's and v2's words; the operation is padded by its column type, as on the server."""
+    entry = record.entry
+    return {
+        "id": str(record.id),
+        "lastId": -1,
+        "dataId": entry.key.data_id,
+        "group": entry.key.group,
+        "tenant": entry.key.tenant,
+        "appName": entry.app_name,
+        "md5": entry.md5,
+        **({"content": entry.content} if content else {}),
+        "srcIp": record.ip,
+        "srcUser": record.user,
+        "opType": record.operation.ljust(10),
+        "publishType": record.variant,
+        "createdTime": stamp(record.at),
+        "lastModifiedTime": stamp(record.at),
+        "encryptedDataKey": entry.encrypted_data_key,
+    }
+
+
+def row_v3(record: Record, *, content: bool) -> dict[str, Any]:
+    """A row in v3's words."""
+    more = {"content": record.entry.content, "encryptedDataKey": record.entry.encrypted_data_key} if content else {}
+    return {
+        **configs.basic_v3(record.entry),
+        "id": str(record.id),
+        "createTime": record.at,
+        "modifyTime": record.at,
+        "srcIp": record.ip,
+        "srcUser": record.user,
+        "opType": record.operation.ljust(10),
+        "publishType": record.variant,
+        **more,
+    }
+
+
+def stamp(millis: int) -> str:
+    """A time as Jackson prints it."""
+    whole, part = divmod(millis, 1000)
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole)) + f".{part:03}+00:00"

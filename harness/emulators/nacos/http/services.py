@@ -1,0 +1,275 @@
+"""Operations on services that the HTTP versions share; each version only words the answer."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any, TypeVar
+from urllib.parse import unquote
+
+from harness.emulators.nacos import names
+from harness.emulators.nacos.errors import NacosError, invalid, not_found
+from harness.emulators.nacos.http.forms import service_key
+from harness.emulators.nacos.http.message import Request
+from harness.emulators.nacos.http.routes import Call
+from harness.emulators.nacos.naming.model import ClusterSettings, Instance, ServiceKey, ServiceMetadata, read_metadata
+from harness.emulators.nacos.naming.registry import Subscriber
+from harness.emulators.nacos.naming.service import Service
+
+T = TypeVar("T")
+
+NO_SELECTOR = {"type": "none", "contextType": "NONE"}
+
+
+def create(call: Call) -> str:
+    """Create a service; the default is a persistent one, as on the server. Raises NacosError (400)."""
+    request = call.request
+    metadata = replace(_read(request), ephemeral=request.flag("ephemeral", False))
+    call.domain.registry.create_service(service_key(request), metadata)
+    return "ok"
+
+
+def update(call: Call) -> str:
+    """Replace threshold, metadata and selector; raises NacosError (400) for an unknown service."""
+    key = service_key(call.request)
+    service = call.domain.registry.services.get(key)
+    held = service.metadata.clusters if service and service.metadata else {}
+    call.domain.registry.update_service(key, replace(_read(call.request), clusters=held))
+    return "ok"
+
+
+def delete(call: Call) -> str:
+    """Delete an empty service; raises NacosError (400)."""
+    call.domain.registry.delete_service(service_key(call.request))
+    return "ok"
+
+
+def _read(request: Request) -> ServiceMetadata:
+    threshold = request.get("protectThreshold")
+    return ServiceMetadata(
+        protect_threshold=names.to_float(threshold) if threshold else 0.0,
+        metadata=read_metadata(request.get("metadata")),
+        selector=_read_selector(request.get("selector")),
+    )
+
+
+def _read_selector(text: str) -> Mapping[str, Any]:
+    """Only `none` is emulated: a `label` selector would need the server's CMDB."""
+    if not text:
+        return NO_SELECTOR
+    try:
+        kind = json.loads(unquote(text)).get("type", "none")
+    except (ValueError, AttributeError):
+        kind = text
+    if kind != "none":
+        raise invalid(f"not match any type of selector! (only `none` is emulated, not {kind!r})", code=21006)
+    return NO_SELECTOR
+
+
+# -- reading -----------------------------------------------------------------------------------------------------------
+
+
+def known(call: Call, *, status: int = 400) -> Service:
+    """The service; raises NacosError."""
+    key = service_key(call.request)
+    text = f"service not found, namespace: {key.namespace}, serviceName: {key.grouped}"
+    return call.domain.registry.known(key, text, status)
+
+
+def names_page(call: Call) -> tuple[int, list[str]]:
+    """(total, plain names of the page) of one group."""
+    request = call.request
+    group = request.get("groupName", names.DEFAULT_GROUP)
+    found = [one.key.name for one in in_namespace(call) if one.key.group == group]
+    return len(found), page(found, request.number("pageNo", 1), request.number("pageSize", 20))
+
+
+def in_namespace(call: Call) -> list[Service]:
+    """The services of the namespace asked for."""
+    return call.domain.registry.in_namespace(names.namespace_or_public(call.request.get("namespaceId")))
+
+
+def matching(call: Call) -> list[Service]:
+    """The services the catalog's filters leave; names match as parts or regular expressions."""
+    request = call.request
+    service, group = _filter(request.get("serviceNameParam")), _filter(request.get("groupNameParam"))
+    hide_empty = request.flag("hasIpCount", request.flag("ignoreEmptyService", False))
+    return [
+        one
+        for one in in_namespace(call)
+        if service(one.key.name) and group(one.key.group) and not (hide_empty and not one.instances)
+    ]
+
+
+def _filter(pattern: str) -> Any:
+    if not pattern:
+        return lambda name: True
+    try:
+        return re.compile(pattern.replace("*", ".*") if ".*" not in pattern else pattern).search
+    except re.error:
+        raise invalid(f"bad name pattern: {pattern}") from None
+
+
+def summary(service: Service) -> dict[str, Any]:
+    """One line of the catalog."""
+    return {
+        "name": service.key.name,
+        "groupName": service.key.group,
+        "clusterCount": len({one.cluster for one in service.instances}),
+        "ipCount": len(service.instances),
+        "healthyInstanceCount": sum(one.healthy for one in service.instances),
+        "triggerFlag": "true" if triggered(service) else "false",
+    }
+
+
+def triggered(service: Service) -> bool:
+    """Whether the protect threshold is reached."""
+    if service.threshold is None or not service.instances:
+        return False
+    return sum(one.healthy for one in service.instances) / len(service.instances) <= service.threshold
+
+
+def clusters(service: Service) -> dict[str, ClusterSettings]:
+    """The clusters: those with settings and those with instances."""
+    held = dict(service.metadata.clusters) if service.metadata else {}
+    for one in service.instances:
+        held.setdefault(one.cluster, ClusterSettings())
+    return held
+
+
+def detail(service: Service) -> dict[str, Any]:
+    """What v2 and v3 tell of a service."""
+    metadata = service.metadata or ServiceMetadata()
+    return {
+        "namespaceId": service.key.namespace,
+        "serviceName": service.key.name,
+        "groupName": service.key.group,
+        "clusterMap": {name: cluster_detail(name, one) for name, one in clusters(service).items()},
+        "metadata": dict(metadata.metadata),
+        "protectThreshold": metadata.protect_threshold,
+        "selector": dict(metadata.selector),
+        "ephemeral": service.ephemeral,
+    }
+
+
+def cluster_detail(name: str, settings: ClusterSettings) -> dict[str, Any]:
+    """One cluster of v2 and v3."""
+    return {
+        "clusterName": name,
+        "healthChecker": dict(settings.checker),
+        "healthyCheckPort": settings.check_port,
+        "useInstancePortForCheck": settings.use_instance_port,
+        "metadata": dict(settings.metadata),
+    }
+
+
+def with_hosts(service: Service) -> dict[str, Any]:
+    """A service with its instances by cluster."""
+    by_cluster: dict[str, dict[str, Any]] = {}
+    for one in service.instances:
+        by_cluster.setdefault(one.cluster, {"hosts": []})["hosts"].append(one.wire(service.key))
+    return {
+        "serviceName": service.key.name,
+        "groupName": service.key.group,
+        "clusterMap": by_cluster,
+        "metadata": dict(service.metadata.metadata) if service.metadata else {},
+    }
+
+
+def catalog_instances(call: Call) -> tuple[ServiceKey, list[Instance]]:
+    """Every instance of a service, disabled ones too, or of one cluster; raises NacosError (404)."""
+    key = service_key(call.request)
+    service = call.domain.registry.known(key, f"service {key.grouped} is not found!", 404)
+    cluster = call.request.get("clusterName")
+    found = [one for one in service.instances if not cluster or one.cluster == cluster]
+    if cluster and cluster not in clusters(service):
+        raise not_found(f"cluster {cluster} is not found!")
+    return key, found
+
+
+def update_cluster(call: Call) -> str:
+    """Set a cluster's health check; raises NacosError (400)."""
+    request = call.request
+    service = known(call)
+    settings = ClusterSettings(
+        _read_checker(request.need("healthChecker")),
+        names.check_port(request.need("checkPort")),
+        request.flag("useInstancePort4Check", request.flag("useInstancePortForCheck", True)),
+        read_metadata(request.get("metadata")),
+    )
+    metadata = service.metadata or ServiceMetadata(ephemeral=service.ephemeral)
+    name = request.get("clusterName", names.DEFAULT_CLUSTER)
+    held = {**metadata.clusters, name: settings}
+    call.domain.registry.update_service(service.key, replace(metadata, clusters=held))
+    return "ok"
+
+
+def _read_checker(text: str) -> Mapping[str, Any]:
+    try:
+        checker = json.loads(text)
+        kind = str(checker["type"]).upper()
+    except (ValueError, KeyError, TypeError):
+        raise invalid(f"health checker format incorrect: {text}") from None
+    if kind not in {"TCP", "HTTP", "MYSQL", "NONE"}:
+        raise invalid(f"no health checker of type {kind}")
+    return {**checker, "type": kind}
+
+
+# -- subscribers -------------------------------------------------------------------------------------------------------
+
+
+def subscribers(call: Call) -> list[tuple[ServiceKey, Subscriber]]:
+    """Who subscribes to the service."""
+    key = service_key(call.request)
+    return [(key, one) for one in call.domain.registry.subscribers.get(key, {}).values()]
+
+
+def subscriber_v1(key: ServiceKey, one: Subscriber) -> dict[str, Any]:
+    """One subscriber in v1's words."""
+    return {
+        "addrStr": f"{one.ip}:{one.port}",
+        "agent": one.agent,
+        "app": one.app,
+        "ip": one.ip,
+        "port": one.port,
+        "namespaceId": key.namespace,
+        "serviceName": key.grouped,
+        "cluster": one.clusters,
+    }
+
+
+def subscriber_v3(key: ServiceKey, one: Subscriber) -> dict[str, Any]:
+    """One subscriber in v3's words."""
+    return {
+        "namespaceId": key.namespace,
+        "groupName": key.group,
+        "serviceName": key.name,
+        "ip": one.ip,
+        "port": one.port,
+        "agent": one.agent,
+        "appName": one.app,
+    }
+
+
+# -- paging ------------------------------------------------------------------------------------------------------------
+
+
+def page(items: Iterable[T], number: int, size: int) -> list[T]:
+    """The items of one page; a page beyond the end is empty."""
+    start = max((number - 1) * size, 0)
+    return list(items)[start : start + max(size, 0)]
+
+
+def page_object(items: list[Any], request: Request, *, size: int = 100) -> dict[str, Any]:
+    """The server's Page; raises NacosError (400) for a page number or size below 1."""
+    number, wanted = request.number("pageNo", 1), request.number("pageSize", size)
+    if number < 1 or wanted < 1:
+        raise NacosError(400, "Required parameter 'pageNo' and 'pageSize' should be positive integer", 20002)
+    return {
+        "totalCount": len(items),
+        "pageNumber": number,
+        "pagesAvailable": -(-len(items) // wanted),
+        "pageItems": page(items, number, wanted),
+    }

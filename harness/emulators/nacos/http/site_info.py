@@ -1,0 +1,117 @@
+"""What the server tells of itself: counts, switches, members, state."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from harness.emulators.nacos.domain import VERSION
+from harness.emulators.nacos.http.routes import Call
+from harness.emulators.nacos.naming.beats import is_http_client
+
+#: The server's switches that can be read; none of them can be turned here.
+SWITCHES: dict[str, Any] = {
+    "name": "00-00---000-NACOS_SWITCH_DOMAIN-000---00-00",
+    "masters": None,
+    "adWeightMap": {},
+    "defaultPushCacheMillis": 10000,
+    "clientBeatInterval": 5000,
+    "defaultCacheMillis": 3000,
+    "distroThreshold": 0.7,
+    "healthCheckEnabled": True,
+    "autoChangeHealthCheckEnabled": True,
+    "distroEnabled": True,
+    "enableStandalone": True,
+    "pushEnabled": True,
+    "checkTimes": 3,
+    "httpHealthParams": {"max": 5000, "min": 500, "factor": 0.85},
+    "tcpHealthParams": {"max": 5000, "min": 1000, "factor": 0.75},
+    "mysqlHealthParams": {"max": 3000, "min": 2000, "factor": 0.65},
+    "incrementalList": [],
+    "serverStatusSynchronizationPeriodMillis": 2000,
+    "serviceStatusSynchronizationPeriodMillis": 5000,
+    "disableAddIP": False,
+    "sendBeatOnly": False,
+    "lightBeatEnabled": True,
+    "doubleWriteEnabled": False,
+    "limitedUrlMap": {},
+    "distroServerExpiredMillis": 10000,
+    "pushGoVersion": "0.1.0",
+    "pushJavaVersion": "0.1.0",
+    "pushPythonVersion": "0.4.3",
+    "pushCVersion": "1.0.12",
+    "pushCSharpVersion": "0.9.0",
+    "enableAuthentication": False,
+    "overriddenServerStatus": None,
+    "defaultInstanceEphemeral": True,
+    "healthCheckWhiteList": [],
+    "checksum": None,
+}
+
+
+def metrics(call: Call) -> dict[str, Any]:
+    """`UP`, and with `onlyStatus=false` the counts."""
+    only_status = call.request.flag("onlyStatus", True)
+    return {"status": "UP"} if only_status else {"status": "UP", **counts(call)}
+
+
+def counts(call: Call) -> dict[str, Any]:
+    """What the server holds."""
+    registry = call.domain.registry
+    http_clients = [client for client in registry.published_by if is_http_client(client)]
+    connections = len(call.site.connections.by_id)
+    instances = sum(len(service.instances) for service in registry.services.values())
+    return {
+        "serviceCount": len(registry.services),
+        "instanceCount": instances,
+        "subscribeCount": sum(len(held) for held in registry.subscribers.values()),
+        "responsibleInstanceCount": instances,
+        "clientCount": connections + len(http_clients),
+        "connectionBasedClientCount": connections,
+        "ephemeralIpPortClientCount": sum(client.endswith("#true") for client in http_clients),
+        "persistentIpPortClientCount": sum(client.endswith("#false") for client in http_clients),
+        "responsibleClientCount": connections + len(http_clients),
+        "cpu": 0.0,
+        "load": 0.0,
+        "mem": 0.0,
+    }
+
+
+def member(call: Call) -> dict[str, Any]:
+    """The one node there is."""
+    identity = call.site.identity
+    return {
+        "ip": identity.host,
+        "port": identity.port,
+        "state": "UP",
+        "extendInfo": {"version": VERSION, "raftPort": str(identity.port - 1000), "readyToUpgrade": True},
+        "address": identity.address,
+        "failAccessCnt": 0,
+        "abilities": {"remoteAbility": {"supportRemoteConnection": True, "grpcReportEnabled": True}},
+        "grpcReportEnabled": True,
+    }
+
+
+def server_state(call: Call) -> dict[str, str | None]:
+    """What the server tells of itself: flat strings."""
+    enabled = "true" if call.domain.gate.enabled else "false"
+    return {
+        "version": VERSION,
+        "standalone_mode": "standalone",
+        "startup_mode": "standalone",
+        "function_mode": None,
+        "server_port": str(call.site.identity.port),
+        "auth_enabled": enabled,
+        "auth_system_type": "nacos",
+        "auth_admin_request": "false" if call.domain.accounts.has_admin() else "true",
+        "login_page_enabled": enabled,
+        "console_ui_enabled": "false",
+        "config_retention_days": "30",
+        "defaultMaxSize": "102400",
+        "defaultMaxAggrCount": "10000",
+        "defaultMaxAggrSize": "1024",
+        "isManageCapacity": "false",
+        "isCapacityLimitCheck": "false",
+        "isHealthCheck": "true",
+        "datasource_platform": "",
+        "plugin_datasource_log_enabled": "false",
+    }

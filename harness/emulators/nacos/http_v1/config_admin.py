@@ -1,0 +1,107 @@
+"""`/v1/cs/configs` for the console: detail, search, beta, listeners, export, import, clone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from harness.emulators.nacos.config.transfer import TransferError
+from harness.emulators.nacos.http import configs
+from harness.emulators.nacos.http.configs import V1
+from harness.emulators.nacos.http.message import Response, as_json, rest_result, text
+from harness.emulators.nacos.http.routes import Call, Family, Route, config_resource, console_resource
+from harness.emulators.nacos.http.services import page_object
+
+
+def detail(call: Call) -> Response:
+    """Everything about one configuration; nothing at all if it is missing."""
+    entry = call.domain.config.state.entries.get(configs.key_of(call, V1))
+    if entry is None:
+        return text("")
+    return as_json({**configs.basic_v1(entry), **configs.advance(entry)})
+
+
+def catalog(call: Call) -> Response:
+    """The fields around a configuration."""
+    entry = call.domain.config.state.entries.get(configs.key_of(call, V1))
+    return rest_result(configs.advance(entry) if entry else None)
+
+
+def search(blur: bool) -> Callable[[Call], Response]:
+    """A page of what a search finds."""
+
+    def run(call: Call) -> Response:
+        call.request.need("pageNo")
+        call.request.need("pageSize")
+        found = [configs.basic_v1(entry) for entry in configs.find_all(call, V1, blur=blur)]
+        return as_json(page_object(found, call.request))
+
+    return run
+
+
+def remove_many(call: Call) -> Response:
+    """Remove by ids."""
+    return rest_result(configs.remove_many(call))
+
+
+def beta(call: Call) -> Response:
+    """The beta variant and for whom it is."""
+    gray = configs.beta(call, V1)
+    if gray is None:
+        return rest_result(None, "config not found", 404)
+    return rest_result({**configs.basic_v1(gray.entry), "betaIps": ",".join(gray.ips)}, "query beta ok")
+
+
+def stop_beta(call: Call) -> Response:
+    """Drop the beta variant."""
+    return rest_result(configs.stop_beta(call, V1), "stop beta ok")
+
+
+def listeners(call: Call) -> Response:
+    """Who listens to one configuration; the misspelling is the server's (`GroupkeyListenserStatus`)."""
+    return as_json({"collectStatus": 200, "lisentersGroupkeyStatus": configs.listeners_of(call, V1)})
+
+
+def listened(call: Call) -> Response:
+    """What one address listens to."""
+    return as_json({"collectStatus": 200, "lisentersGroupkeyStatus": configs.listened_by(call, V1)})
+
+
+def export(new_layout: bool) -> Callable[[Call], Response]:
+    """A zip of configurations."""
+    return lambda call: configs.export(call, V1, new_layout=new_layout)
+
+
+def _moved(act: Callable[[Call, str], dict[str, Any]], target: str, message: str) -> Callable[[Call], Response]:
+    def run(call: Call) -> Response:
+        try:
+            return rest_result(act(call, call.request.get(target)), message)
+        except TransferError as error:
+            return rest_result({"succCount": 0}, error.detail, error.code)
+
+    return run
+
+
+CONFIGS = "/v1/cs/configs"
+
+
+def _route(method: str, path: str, run: Callable[[Call], Response], action: str, **when: str) -> Route:
+    return Route(method, path, run, Family.CONFIG, action, config_resource, when)
+
+
+# Chosen by their parameters, so they come before the plain calls on the same path.
+ROUTES = (
+    _route("GET", CONFIGS, detail, "r", show="all"),
+    _route("GET", CONFIGS, search(blur=False), "r", search="accurate"),
+    _route("GET", CONFIGS, search(blur=True), "r", search="blur"),
+    _route("GET", CONFIGS, beta, "r", beta="true"),
+    _route("GET", CONFIGS, export(new_layout=False), "r", export="true"),
+    _route("GET", CONFIGS, export(new_layout=True), "r", exportV2="true"),
+    _route("DELETE", CONFIGS, stop_beta, "w", beta="true"),
+    Route("DELETE", CONFIGS, remove_many, Family.CONFIG, "w", console_resource, {"delType": "ids"}),
+    _route("POST", CONFIGS, _moved(configs.import_zip, "namespace", "import success"), "w", **{"import": "true"}),
+    _route("POST", CONFIGS, _moved(configs.clone, "tenant", "Clone Completed Successfully"), "w", clone="true"),
+    _route("GET", f"{CONFIGS}/catalog", catalog, "r"),
+    _route("GET", f"{CONFIGS}/listener", listeners, "r"),
+    _route("GET", "/v1/cs/listener", listened, "r"),
+)

@@ -1,0 +1,66 @@
+"""`/v2/cs`: configuration and its history in the envelope."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from harness.emulators.nacos.http import configs, histories
+from harness.emulators.nacos.http.configs import V2
+from harness.emulators.nacos.http.forms import client_ip
+from harness.emulators.nacos.http.routes import Call, config_resource
+from harness.emulators.nacos.http.services import page_object
+from harness.emulators.nacos.http.wrap import data_route, speaking
+
+
+def get(call: Call) -> str:
+    """The content; raises NacosError (404)."""
+    request = call.request
+    found = call.domain.config.get(
+        configs.key_of(call, V2),
+        ip=client_ip(request),
+        tag=request.get("tag"),
+        auto_tag=request.header("vipserver-tag"),
+    )
+    if found is None:
+        raise configs.not_there()
+    return found.entry.content
+
+
+def search_detail(call: Call) -> dict[str, Any]:
+    """A page of configurations that a search leaves."""
+    found = configs.find_all(call, V2, blur=configs.is_blur(call.request))
+    return page_object([configs.basic_v1(entry) for entry in found], call.request)
+
+
+def history(call: Call) -> dict[str, Any]:
+    """A page of a configuration's rows."""
+    return page_object([histories.row_v1(record) for record in histories.of_key(call, V2)], call.request)
+
+
+def history_row(call: Call) -> dict[str, Any]:
+    """One row."""
+    return histories.row_v1(histories.one(call, V2))
+
+
+def previous(call: Call) -> dict[str, Any] | None:
+    """The last change of a configuration."""
+    record = histories.previous(call, V2)
+    return histories.row_v1(record) if record else None
+
+
+def of_namespace(call: Call) -> list[dict[str, Any]]:
+    """Every configuration of a namespace."""
+    return [configs.basic_v1(entry) for entry in histories.configs_of_namespace(call, V2)]
+
+
+CONFIG, HISTORY = "/v2/cs/config", "/v2/cs/history"
+ROUTES = (
+    data_route("GET", CONFIG, get, config_resource),
+    data_route("POST", CONFIG, speaking(configs.publish, V2), config_resource),
+    data_route("DELETE", CONFIG, speaking(configs.remove, V2), config_resource),
+    data_route("GET", f"{CONFIG}/searchDetail", search_detail, config_resource),
+    data_route("GET", f"{HISTORY}/list", history, config_resource),
+    data_route("GET", HISTORY, history_row, config_resource),
+    data_route("GET", f"{HISTORY}/previous", previous, config_resource),
+    data_route("GET", f"{HISTORY}/configs", of_namespace, config_resource),
+)

@@ -1,0 +1,58 @@
+"""`/v2/console` and `/v2/core`: namespaces, health and members in the envelope."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from harness.emulators.nacos.http import namespace_calls as calls
+from harness.emulators.nacos.http import site_info
+from harness.emulators.nacos.http.routes import Call, console_resource
+from harness.emulators.nacos.http.wrap import data_route, open_route
+
+
+def get_namespace(call: Call) -> dict[str, Any]:
+    """One namespace; raises NacosError (404)."""
+    return calls.shape(call, call.domain.namespaces.get(call.request.need("namespaceId")))
+
+
+def create_namespace(call: Call) -> bool:
+    """A new namespace; raises NacosError (400, 22000)."""
+    return calls.create(call, "namespaceId")
+
+
+def update_namespace(call: Call) -> bool:
+    """Rename; raises NacosError (400, 22000)."""
+    request = call.request
+    target, name = request.need("namespaceId"), request.need("namespaceName")
+    call.domain.namespaces.update(target, name, request.get("namespaceDesc"))
+    return True
+
+
+def fine(call: Call) -> str:
+    """A server that answers is alive and ready."""
+    return "ok"
+
+
+def up(call: Call) -> str:
+    """This node's state."""
+    return "UP"
+
+
+def members(call: Call) -> list[dict[str, Any]]:
+    """The members of the cluster: one."""
+    return [site_info.member(call)]
+
+
+NAMESPACE = "/v2/console/namespace"
+ROUTES = (
+    open_route("GET", f"{NAMESPACE}/list", calls.listing),
+    data_route("GET", NAMESPACE, get_namespace, console_resource),
+    data_route("POST", NAMESPACE, create_namespace, console_resource),
+    data_route("PUT", NAMESPACE, update_namespace, console_resource),
+    data_route("DELETE", NAMESPACE, calls.delete, console_resource),
+    open_route("GET", "/v2/console/health/liveness", fine),
+    open_route("GET", "/v2/console/health/readiness", fine),
+    open_route("GET", "/v2/core/cluster/node/self", site_info.member),
+    open_route("GET", "/v2/core/cluster/node/list", members),
+    open_route("GET", "/v2/core/cluster/node/self/health", up),
+)

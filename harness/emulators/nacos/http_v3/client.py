@@ -1,0 +1,67 @@
+"""`/v3/client`: the open API for clients without an SDK."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from harness.emulators.nacos.http import configs, instances
+from harness.emulators.nacos.http.configs import V3
+from harness.emulators.nacos.http.forms import client_ip, cluster_of, service_key
+from harness.emulators.nacos.http.message import Response, as_json, result
+from harness.emulators.nacos.http.routes import Call, Family, Route, config_resource, naming_resource
+from harness.emulators.nacos.http.wrap import data_route
+
+
+def register(call: Call) -> Response:
+    """Register, or with `heartBeat=true` only beat: an unknown instance is told so inside the envelope."""
+    if not call.request.flag("heartBeat", False):
+        return result(instances.register(call))
+    if instances.light_beat(call):
+        return result("ok")
+    return as_json({"code": 21003, "message": "instance not found", "data": None})
+
+
+def list_instances(call: Call) -> list[dict[str, Any]]:
+    """The enabled instances."""
+    key = service_key(call.request)
+    clusters = cluster_of(call.request) if call.request.get("clusterName") else ""
+    return [one.wire(key) for one in call.domain.registry.view(key, clusters).hosts]
+
+
+def get_config(call: Call) -> Response:
+    """One configuration as a gRPC query would answer it; a missing one is told inside the envelope."""
+    request = call.request
+    found = call.domain.config.get(
+        configs.key_of(call, V3),
+        ip=client_ip(request),
+        tag=request.get("tag"),
+        auto_tag=request.header("vipserver-tag"),
+    )
+    if found is None:
+        return as_json({"code": 20004, "message": "resource not found", "data": None})
+    entry = found.entry
+    return result(
+        {
+            "resultCode": 200,
+            "errorCode": 0,
+            "message": None,
+            "requestId": None,
+            "content": entry.content,
+            "encryptedDataKey": entry.encrypted_data_key,
+            "contentType": entry.type,
+            "md5": entry.md5,
+            "lastModified": entry.modified,
+            "tag": found.tag or None,
+            "beta": found.beta,
+            "success": True,
+        }
+    )
+
+
+INSTANCE = "/v3/client/ns/instance"
+ROUTES = (
+    Route("POST", INSTANCE, register, Family.RESULT, "w", naming_resource),
+    data_route("DELETE", INSTANCE, instances.deregister, naming_resource),
+    data_route("GET", f"{INSTANCE}/list", list_instances, naming_resource),
+    Route("GET", "/v3/client/cs/config", get_config, Family.RESULT, "r", config_resource),
+)

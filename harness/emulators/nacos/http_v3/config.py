@@ -1,0 +1,104 @@
+"""`/v3/admin/cs`, and with other names `/v3/console/cs`: configuration for operators."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from harness.emulators.nacos.errors import NacosError
+from harness.emulators.nacos.http import configs, histories
+from harness.emulators.nacos.http.configs import V3
+from harness.emulators.nacos.http.message import Response
+from harness.emulators.nacos.http.routes import Call, Family, Route, config_resource, console_resource
+from harness.emulators.nacos.http.services import page_object
+from harness.emulators.nacos.http.wrap import data_route, moved, speaking
+
+
+def detail(call: Call) -> dict[str, Any]:
+    """One configuration in full; raises NacosError (404)."""
+    entry = call.domain.config.state.entries.get(configs.key_of(call, V3))
+    if entry is None:
+        raise NacosError(404, "Config not exist, please publish Config first.", 20004)
+    return configs.detail_v3(entry)
+
+
+def listing(call: Call) -> dict[str, Any]:
+    """A page of configurations without their content."""
+    found = configs.find_all(call, V3, blur=configs.is_blur(call.request))
+    return page_object([configs.basic_v3(entry) for entry in found], call.request)
+
+
+def beta(call: Call) -> dict[str, Any]:
+    """The beta variant; raises NacosError (404)."""
+    gray = configs.beta(call, V3)
+    if gray is None:
+        raise NacosError(404, "Config is not in beta.", 20004)
+    return configs.gray_v3(gray)
+
+
+def listeners(call: Call) -> dict[str, Any]:
+    """Who listens to one configuration."""
+    return {"queryType": "config", "listenersStatus": configs.listeners_of(call, V3)}
+
+
+def listened(call: Call) -> dict[str, Any]:
+    """What one address listens to."""
+    return {"queryType": "ip", "listenersStatus": configs.listened_by(call, V3)}
+
+
+def export(call: Call) -> Response:
+    """A zip of configurations in the new layout."""
+    return configs.export(call, V3, new_layout=True)
+
+
+def history(call: Call) -> dict[str, Any]:
+    """A page of a configuration's rows."""
+    rows = [histories.row_v3(record, content=False) for record in histories.of_key(call, V3)]
+    return page_object(rows, call.request)
+
+
+def history_row(call: Call) -> dict[str, Any]:
+    """One row."""
+    return histories.row_v3(histories.one(call, V3), content=True)
+
+
+def previous(call: Call) -> dict[str, Any] | None:
+    """The last change of a configuration."""
+    record = histories.previous(call, V3)
+    return histories.row_v3(record, content=True) if record else None
+
+
+def of_namespace(call: Call) -> list[dict[str, Any]]:
+    """Every configuration of a namespace."""
+    return [configs.basic_v3(entry) for entry in histories.configs_of_namespace(call, V3)]
+
+
+def admin_routes(prefix: str) -> tuple[Route, ...]:
+    """The calls that the admin API and the console share under `prefix`; the console spells some paths its own way."""
+    console = prefix.endswith("console")
+    config, history_path = f"{prefix}/cs/config", f"{prefix}/cs/history"
+    listener = f"{config}/listener/ip" if console else f"{prefix}/cs/listener"
+    target = "targetNamespaceId" if console else "namespaceId"
+    batch, exporting = ("batchDelete", "export2") if console else ("batch", "export")
+    return (
+        data_route("GET", config, detail, config_resource),
+        data_route("POST", config, speaking(configs.publish, V3), config_resource),
+        data_route("DELETE", config, speaking(configs.remove, V3), config_resource),
+        data_route("DELETE", f"{config}/{batch}", configs.remove_many, console_resource),
+        data_route("GET", f"{config}/list", listing, config_resource),
+        data_route("GET", f"{config}/beta", beta, config_resource),
+        data_route("DELETE", f"{config}/beta", speaking(configs.stop_beta, V3), config_resource),
+        data_route("GET", f"{config}/listener", listeners, config_resource),
+        data_route("GET", listener, listened, config_resource),
+        Route("GET", f"{config}/{exporting}", export, Family.RESULT, "r", config_resource),
+        _write(f"{config}/import", moved(configs.import_zip, "namespaceId")),
+        _write(f"{config}/clone", moved(configs.clone, target)),
+        data_route("GET", f"{history_path}/list", history, config_resource),
+        data_route("GET", history_path, history_row, config_resource),
+        data_route("GET", f"{history_path}/previous", previous, config_resource),
+        data_route("GET", f"{history_path}/configs", of_namespace, config_resource),
+    )
+
+
+def _write(path: str, run: Callable[[Call], Response]) -> Route:
+    return Route("POST", path, run, Family.RESULT, "w", config_resource)

@@ -1,0 +1,46 @@
+"""`/v3/admin/core`: namespaces, members and state."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from harness.emulators.nacos.http import namespace_calls as calls
+from harness.emulators.nacos.http import site_info
+from harness.emulators.nacos.http.routes import Call, Route, console_resource
+from harness.emulators.nacos.http.wrap import data_route, open_route
+from harness.emulators.nacos.http_v2.console import create_namespace, fine, get_namespace, members, update_namespace
+
+
+def check(call: Call) -> int:
+    """How many namespaces have this id."""
+    return int(calls.exists(call, "namespaceId"))
+
+
+def connections(call: Call) -> dict[str, Any]:
+    """Every gRPC connection by id."""
+    return {one.id: one.to_json() for one in call.site.connections.registered()}
+
+
+def namespace_routes(prefix: str) -> tuple[Route, ...]:
+    """Namespaces, as the admin API and the console have them."""
+    path = f"{prefix}/core/namespace"
+    return (
+        open_route("GET", f"{path}/list", calls.listing),
+        data_route("GET", path, get_namespace, console_resource),
+        data_route("PUT", path, update_namespace, console_resource),
+        data_route("DELETE", path, calls.delete, console_resource),
+    )
+
+
+CORE = "/v3/admin/core"
+ROUTES = (
+    *namespace_routes("/v3/admin"),
+    data_route("POST", f"{CORE}/namespace", create_namespace, console_resource),
+    data_route("GET", f"{CORE}/namespace/check", check, console_resource),
+    data_route("GET", f"{CORE}/cluster/node/self", site_info.member, console_resource),
+    data_route("GET", f"{CORE}/cluster/node/list", members, console_resource),
+    data_route("GET", f"{CORE}/loader/current", connections, console_resource),
+    open_route("GET", f"{CORE}/state", site_info.server_state),
+    open_route("GET", f"{CORE}/state/liveness", fine),
+    open_route("GET", f"{CORE}/state/readiness", fine),
+)
