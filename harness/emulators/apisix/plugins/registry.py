@@ -14,6 +14,7 @@ from harness.emulators.apisix.plugins.cors import Cors
 from harness.emulators.apisix.plugins.csrf import Csrf
 from harness.emulators.apisix.plugins.data_mask import DataMask
 from harness.emulators.apisix.plugins.echo import Echo
+from harness.emulators.apisix.plugins.example_plugin import ExamplePlugin
 from harness.emulators.apisix.plugins.fault_injection import FaultInjection
 from harness.emulators.apisix.plugins.forward_auth import ForwardAuth
 from harness.emulators.apisix.plugins.hmac_auth import HmacAuth
@@ -52,6 +53,7 @@ PLUGINS: tuple[type[Plugin], ...] = (
     Csrf,
     DataMask,
     Echo,
+    ExamplePlugin,
     FaultInjection,
     ForwardAuth,
     HmacAuth,
