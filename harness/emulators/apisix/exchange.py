@@ -23,6 +23,8 @@ class Request:
     headers: Headers
     body: bytes = b""
     remote_addr: str = "127.0.0.1"
+    #: where it came in: the listener's own port (0 for an unknown one)
+    server_port: int = 0
 
 
 @dataclass(slots=True)

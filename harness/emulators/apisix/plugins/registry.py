@@ -7,6 +7,8 @@ from harness.emulators.apisix.plugins.api_breaker import ApiBreaker
 from harness.emulators.apisix.plugins.attach_consumer_label import AttachConsumerLabel
 from harness.emulators.apisix.plugins.base import Plugin
 from harness.emulators.apisix.plugins.basic_auth import BasicAuth
+from harness.emulators.apisix.plugins.batch_requests import BatchRequests
+from harness.emulators.apisix.plugins.brotli import Brotli
 from harness.emulators.apisix.plugins.chaitin_waf import ChaitinWaf
 from harness.emulators.apisix.plugins.client_control import ClientControl
 from harness.emulators.apisix.plugins.consumer_restriction import ConsumerRestriction
@@ -14,9 +16,11 @@ from harness.emulators.apisix.plugins.cors import Cors
 from harness.emulators.apisix.plugins.csrf import Csrf
 from harness.emulators.apisix.plugins.data_mask import DataMask
 from harness.emulators.apisix.plugins.echo import Echo
+from harness.emulators.apisix.plugins.error_page import ErrorPage
 from harness.emulators.apisix.plugins.example_plugin import ExamplePlugin
 from harness.emulators.apisix.plugins.fault_injection import FaultInjection
 from harness.emulators.apisix.plugins.forward_auth import ForwardAuth
+from harness.emulators.apisix.plugins.gzip import Gzip
 from harness.emulators.apisix.plugins.hmac_auth import HmacAuth
 from harness.emulators.apisix.plugins.ip_restriction import IpRestriction
 from harness.emulators.apisix.plugins.jwe_decrypt import JweDecrypt
@@ -29,6 +33,8 @@ from harness.emulators.apisix.plugins.mocking import Mocking
 from harness.emulators.apisix.plugins.multi_auth import MultiAuth
 from harness.emulators.apisix.plugins.opa import Opa
 from harness.emulators.apisix.plugins.prometheus import Prometheus
+from harness.emulators.apisix.plugins.proxy_control import ProxyControl
+from harness.emulators.apisix.plugins.proxy_mirror import ProxyMirror
 from harness.emulators.apisix.plugins.proxy_rewrite import ProxyRewrite
 from harness.emulators.apisix.plugins.public_api import PublicApi
 from harness.emulators.apisix.plugins.real_ip import RealIp
@@ -37,8 +43,10 @@ from harness.emulators.apisix.plugins.referer_restriction import RefererRestrict
 from harness.emulators.apisix.plugins.request_id import RequestId
 from harness.emulators.apisix.plugins.request_validation import RequestValidation
 from harness.emulators.apisix.plugins.response_rewrite import ResponseRewrite
+from harness.emulators.apisix.plugins.traffic_label import TrafficLabel
 from harness.emulators.apisix.plugins.ua_restriction import UaRestriction
 from harness.emulators.apisix.plugins.uri_blocker import UriBlocker
+from harness.emulators.apisix.plugins.workflow import Workflow
 
 #: one file, one line here, one test file a plugin
 PLUGINS: tuple[type[Plugin], ...] = (
@@ -46,6 +54,8 @@ PLUGINS: tuple[type[Plugin], ...] = (
     ApiBreaker,
     AttachConsumerLabel,
     BasicAuth,
+    BatchRequests,
+    Brotli,
     ChaitinWaf,
     ClientControl,
     ConsumerRestriction,
@@ -53,9 +63,11 @@ PLUGINS: tuple[type[Plugin], ...] = (
     Csrf,
     DataMask,
     Echo,
+    ErrorPage,
     ExamplePlugin,
     FaultInjection,
     ForwardAuth,
+    Gzip,
     HmacAuth,
     IpRestriction,
     JweDecrypt,
@@ -68,6 +80,8 @@ PLUGINS: tuple[type[Plugin], ...] = (
     MultiAuth,
     Opa,
     Prometheus,
+    ProxyControl,
+    ProxyMirror,
     ProxyRewrite,
     PublicApi,
     RealIp,
@@ -76,8 +90,10 @@ PLUGINS: tuple[type[Plugin], ...] = (
     RequestId,
     RequestValidation,
     ResponseRewrite,
+    TrafficLabel,
     UaRestriction,
     UriBlocker,
+    Workflow,
 )
 
 BY_NAME: dict[str, type[Plugin]] = {plugin.name: plugin for plugin in PLUGINS}
