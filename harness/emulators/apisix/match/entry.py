@@ -169,9 +169,9 @@ def make_entry(route: MatchedRoute, path: str, sequence: int, conditions: Condit
     """The entry of `route` for one of its uris."""
     text = str(latin(path))
     key, is_prefix, inner = _split(text, with_parameters)
-    pattern, names = _parameters(text) if is_prefix else (None, ())
-    if not inner and names == (":ext",) and _is_plain(key):
-        pattern = None  # a star at the end takes whatever follows: nothing to look at
+    # a star at the end of plain text takes whatever follows: nothing to look at
+    looks = is_prefix and (inner or not _is_plain(key))
+    pattern, names = _parameters(text) if looks else (None, ())
     return Entry(
         route=route,
         path=path,
