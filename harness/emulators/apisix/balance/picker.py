@@ -50,7 +50,7 @@ class Picker:
     `conf` is the upstream's configuration (type, hash_on, key), `key` names the upstream over its changes.
     """
 
-    __slots__ = ("_balancing", "_conf", "_groups", "_health", "_load", "_nodes", "_seen", "_type")
+    __slots__ = ("_balancing", "_conf", "_groups", "_health", "_load", "_nodes", "_only", "_seen", "_sick", "_type")
 
     def __init__(
         self,
@@ -71,6 +71,9 @@ class Picker:
         self._nodes: tuple[Node, ...] = tuple(nodes)
         self._groups: tuple[Algorithm, ...] | None = None
         self._seen = -1
+        self._sick: frozenset[Node] = frozenset()
+        #: the one group's choice, where there is nothing else to think of
+        self._only: Callable[[Context, Container[Node]], Node | None] | None = None
 
     @property
     def nodes(self) -> tuple[Node, ...]:
@@ -85,26 +88,33 @@ class Picker:
     @health.setter
     def health(self, health: Health | None) -> None:
         self._health = health
-        self._groups = None
+        self._forget()
 
     def set_nodes(self, nodes: Sequence[Node]) -> bool:
         """Take another list of nodes; tells whether it differs (the same list leaves the turns as they are)."""
         if tuple(nodes) == self._nodes:
             return False
         self._nodes = tuple(nodes)
-        self._groups = None
+        self._forget()
         return True
+
+    def _forget(self) -> None:
+        self._groups = self._only = None
 
     def pick(self, ctx: Context, tried: Container[Node] = ()) -> Node | None:
         """The node for the next try, or None when there is none (left); `tried` are those that failed this request.
 
         Nodes of lower priority come when all of the higher ones are tried. A lone node is taken again and again.
         """
+        if not tried and self._only is not None:
+            return self._only(ctx, ())
         if len(self._nodes) == 1 and self._type != "least_conn":
             return self._nodes[0]
         groups = self._current()
         if len(self._nodes) == 1:
             tried = ()
+        if self._sick:
+            tried = self._sick.union(node for node in self._nodes if node in tried)
         for group in groups:
             node = group.pick(ctx, tried)
             if node is not None:
@@ -126,11 +136,17 @@ class Picker:
         return self._groups
 
     def _build(self) -> tuple[Algorithm, ...]:
+        well = self._well()
+        # a hash keeps its circle while nodes are sick, and steps over them: the others' keys stay where they are
+        keeps = self._type == "chash"
+        self._sick = frozenset(self._nodes).difference(well) if keeps else frozenset()
         by_priority: dict[int, list[Node]] = {}
-        for node in self._well():
+        for node in self._nodes if keeps else well:
             by_priority.setdefault(node.priority, []).append(node)
         make = ALGORITHMS[self._type]
-        return tuple(make(self, by_priority[priority]) for priority in sorted(by_priority, reverse=True))
+        groups = tuple(make(self, by_priority[priority]) for priority in sorted(by_priority, reverse=True))
+        self._only = groups[0].pick if len(groups) == 1 and self._health is None else None
+        return groups
 
     def _well(self) -> Sequence[Node]:
         """The healthy nodes, or all of them when none is (balancer.lua, create_health_status)."""
@@ -138,9 +154,6 @@ class Picker:
         if health is None:
             return self._nodes
         return [node for node in self._nodes if health.is_healthy(node)] or self._nodes
-
-    def _is_well(self, node: Node) -> bool:
-        return self._health is None or self._health.is_healthy(node)
 
     def roundrobin(self, nodes: Sequence[Node]) -> Algorithm:
         """Weighted turns."""

@@ -152,6 +152,18 @@ def test_sick_nodes_are_left_out_unless_all_are_sick(type: str, request_of: Make
     assert set(ports(made, asked)) == {1}
 
 
+def test_a_sick_node_moves_no_key_of_the_others(request_of: Make) -> None:
+    health = Sick()
+    nodes = [Node("n", port) for port in range(1, 6)]
+    made = Picker({"type": "chash", "key": "uri"}, nodes, Balancing(ManualClock(), Random(2)), health=health)
+    asked = [request_of(f"/{index}") for index in range(60)]
+    before = ports(made, asked)
+    health.ports, health.version = {2}, 1
+    after = ports(made, asked)
+    assert 2 in before and 2 not in after
+    assert all(old == new for old, new in zip(before, after, strict=True) if old != 2)
+
+
 def test_the_same_nodes_leave_the_turns_alone(request_of: Make) -> None:
     made = picker({"n:1": 1, "n:2": 1, "n:3": 1})
     first = ports(made, [request_of()])
