@@ -73,6 +73,7 @@ class Plan:
         self.depends: list[tuple[str, str, Entry | None]] = []
         self.parts: dict[str, Part] = {}
         self.refusal: Exit | None = None
+        #: the global rules alone: their filters run when they answer before the route's plugins are reached
         self.globals_only: Plan = self
         self.global_rewrite: Steps = ()
         self.rewrite: Steps = ()
@@ -162,7 +163,6 @@ class Compiler:
             plan = self._unmatched = Plan()
             rules = self._globals({})
             self._lay_out(plan, rules, [])
-            plan.globals_only = plan
             plan.generation = self.generation
         return plan
 
@@ -279,7 +279,6 @@ class Compiler:
         merged.parts = {part.name: part for part in parts}
         merged.upstream = plan.upstream
         merged.websocket = plan.websocket
-        merged.globals_only = plan.globals_only
         merged.generation = plan.generation
         return merged
 
@@ -300,9 +299,8 @@ class Compiler:
         plan.header_filter = _steps(both, "header_filter")
         plan.body_filter = _steps(both, "body_filter")
         plan.log = _steps(both, "log")
-        if plan.globals_only is plan and rules:
-            alone = plan.globals_only = Plan()
-            alone.globals_only = alone
+        alone = plan.globals_only = Plan()
+        if rules:
             alone.parts = {part.name: part for part in rules}
             alone.header_filter = _steps(rules, "header_filter")
             alone.body_filter = _steps(rules, "body_filter")

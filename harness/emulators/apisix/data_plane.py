@@ -36,6 +36,7 @@ from harness.emulators.apisix.scope import PlaneScope
 from harness.emulators.apisix.settings import Settings
 from harness.emulators.apisix.shared import SharedStores
 from harness.emulators.apisix.store import Change, Table
+from harness.emulators.apisix.tls import Certificates, verified
 from harness.emulators.apisix.upstream import Upstream
 
 log = logging.getLogger("harness.emulators.apisix")
@@ -75,6 +76,8 @@ class DataPlane:
         self.requests = 0
         self.resolver = Resolver(clock=clock, random=self.random)
         self.checkers = Checkers(clock)
+        alpn = ["http/1.1"]
+        self.certificates = Certificates(store.get("ssls"), alpn)
         self.discoveries: dict[str, NacosDiscovery] = {}
 
     async def start(self) -> None:
@@ -117,6 +120,8 @@ class DataPlane:
                 routes |= self._of_service.get(id_, set())
             elif kind in ("consumers", "secrets"):
                 self.directory.changed()
+            elif kind == "ssls":
+                self.certificates.changed()
             if kind in _IN_PLANS or entry is None:
                 self.compiler.changed(kind, id_, entry is None)
         for id_ in routes:
@@ -158,9 +163,22 @@ class DataPlane:
             upstream.tls = context
         return context
 
+    def untrusted(self, ctx: Context) -> bool:
+        """Whether a request over TLS lacks a client certificate that its SNI or its Host asks for (init.lua)."""
+        connection = ctx.client
+        shown = self.certificates.find(connection.sni or "")
+        if shown is not None and shown.skip is not None and not shown.skips(ctx.uri) and not verified(connection.tls):
+            return True
+        named = self.certificates.find(ctx.host)
+        return named is not None and named.verifies and named.skip is None and not verified(connection.tls)
+
     def error_log(self, level: str, message: str) -> None:
         """A line in the error log."""
         log.log(logging.ERROR if level == "error" else logging.WARNING, "%s", message)
+
+    def refused_handshake(self, why: str) -> None:
+        """A TLS handshake that ended before it began."""
+        log.warning("%s", why)
 
     def wait(self, waiting: Coroutine[Any, Any, Any]) -> None:
         """Run a coroutine for a request that must wait."""

@@ -18,6 +18,7 @@ from harness.emulators.apisix.plugins.prometheus import Prometheus, export_app, 
 from harness.emulators.apisix.proxy.apps import AppHandler
 from harness.emulators.apisix.proxy.http1 import ServerConnection
 from harness.emulators.apisix.proxy.listener import Handler, Listener, bind
+from harness.emulators.apisix.proxy.tls_gate import TlsGate
 from harness.emulators.apisix.settings import Settings
 from harness.emulators.apisix.shared import SharedStores
 from harness.emulators.apisix.store import Store
@@ -104,7 +105,11 @@ class Gateway:
                 where=f"--{name}",
                 mend="choose another port, or 0 for a free one",
             ) from error
-        await listener.start(sock, lambda: ServerConnection(listener))
+        if scheme == "https":
+            certificates, refused = self.plane.certificates, self.plane.refused_handshake
+            await listener.start(sock, lambda: TlsGate(listener, certificates, refused))
+        else:
+            await listener.start(sock, lambda: ServerConnection(listener))
         self.listeners.setdefault(name, []).append(listener)
 
     def reset(self) -> None:

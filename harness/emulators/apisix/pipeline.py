@@ -8,7 +8,7 @@ from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any, Final
 
 from harness.emulators.apisix import media_types, pages
-from harness.emulators.apisix.context import Context, Exit, ExitNow
+from harness.emulators.apisix.context import Context, Encoder, Exit, ExitNow
 from harness.emulators.apisix.proxy.body import RequestBody
 from harness.emulators.apisix.proxy.dates import http_date
 from harness.emulators.apisix.proxy.forward import Forward
@@ -35,7 +35,18 @@ class Journey:
     before_proxy → forward (read the body, try nodes) → header_filter → body_filter → log.
     """
 
-    __slots__ = ("_filters", "_gathered", "_plan", "_started_answer", "ctx", "exchange", "forward", "gateway", "over")
+    __slots__ = (
+        "_encoder",
+        "_filters",
+        "_gathered",
+        "_plan",
+        "_started_answer",
+        "ctx",
+        "exchange",
+        "forward",
+        "gateway",
+        "over",
+    )
 
     def __init__(self, gateway: DataPlane, exchange: ServerConnection, ctx: Context) -> None:
         self.gateway = gateway
@@ -48,12 +59,16 @@ class Journey:
         self._filters: Plan = gateway.nothing
         self._gathered: dict[int, list[bytes]] | None = None
         self._started_answer = False
+        self._encoder: Encoder | None = None
 
     # -- match
 
     def begin(self) -> None:
         """Find the route and run its plan."""
         ctx = self.ctx
+        if ctx.client.scheme == "https" and self.gateway.untrusted(ctx):
+            self.exit(Exit(400))
+            return
         router = self.gateway.router
         if router.wants_body(ctx):
             self._wait(self._match_with_body())
@@ -280,6 +295,9 @@ class Journey:
         if self._started_answer or self.over:
             return
         ctx = self.ctx
+        if ctx.on_exit is not None:
+            for change in ctx.on_exit:
+                verdict = change(verdict)
         if self.forward is not None:
             self.forward.cancel()
         for name, value in verdict.headers:
@@ -292,6 +310,7 @@ class Journey:
         ctx.status = status
         if ctx.response.get("content-type") is None:
             ctx.response.items.insert(0, ("content-type", "Content-Type", media_types.of(ctx.uri)))
+        media_types.add_charset(ctx.response)
         ctx.response.remove("content-length")
         self._own(_bytes_of(body))
 
@@ -359,6 +378,8 @@ class Journey:
         filters = self._filters.body_filter
         if filters and not self.exchange.bodyless:
             piece = self._filtered(piece, last)
+        if self._encoder is not None and not self.exchange.bodyless:
+            piece = self._encoder(piece, last)
         self._send_on(piece, last)
 
     def _send_on(self, piece: bytes, last: bool) -> None:
@@ -381,7 +402,8 @@ class Journey:
             exchange.unblocked = self.forward.resume
 
     def failed(self, status: int) -> None:
-        """No node answered."""
+        """No node answered: nginx's own error, which no plugin changes."""
+        self.ctx.on_exit = None
         self.exit(Exit(status))
 
     def cut(self) -> None:
@@ -400,6 +422,8 @@ class Journey:
         self._decorate()
         if self._filters.body_filter and not exchange.bodyless and ctx.status not in (204, 304):
             piece = self._filtered(piece, last)
+        if self._encoder is not None and not exchange.bodyless:
+            piece = self._encoder(piece, last)
         if ctx.status != status:
             line = ""
         ctx.body_bytes_sent = len(piece)
@@ -426,6 +450,10 @@ class Journey:
             except Exception as error:
                 log.exception("header_filter of %s failed", part.name)
                 self.gateway.error_log("error", f"header_filter of {part.name} failed: {error!r}")
+        if self._filters.header_filter and (ctx.from_upstream or ctx.status not in (301, 302)):
+            media_types.add_charset(ctx.response)
+        if ctx.compress is not None:
+            self._encoder = ctx.compress(ctx)
 
     def _filtered(self, piece: bytes, last: bool) -> bytes:
         ctx = self.ctx

@@ -48,7 +48,6 @@ class Forward:
     __slots__ = (
         "_asked",
         "_body",
-        "_cached",
         "_connection",
         "_deadline",
         "_done",
@@ -77,7 +76,6 @@ class Forward:
         self._head_seen = False
         self._deadline = 0.0
         self._sent = False
-        self._cached = False
         self._host = ""
         self._body: bytes | None = None
         self._upgrade = ("", "")
@@ -107,11 +105,9 @@ class Forward:
         self._sent = False
         connection = pool.take()
         if connection is not None:
-            self._cached = True
             attempt.connect_time = 0.0
             self._send(connection)
         else:
-            self._cached = False
             self._loop.create_task(self._connect(pool, attempt))
 
     async def _connect(self, pool: Pool, attempt: Try) -> None:
@@ -195,9 +191,6 @@ class Forward:
         attempt.response_time = self._loop.time() - self._asked
         if self._done:
             return
-        if self._cached and status == 502:
-            # a kept connection may have been closed meanwhile: that costs no try (ngx_http_upstream_next)
-            self._left += 1
         failed = self._node
         node = self._next(status)
         self.upstream.done(failed, attempt, final=node is None)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from harness.emulators.apisix.context import Exit, ExitNow
+from harness.emulators.apisix.headers import Headers
 from harness.emulators.apisix.pages import status_line
 from harness.emulators.apisix.proxy.body import RequestBody
 from harness.emulators.apisix.proxy.chunks import LAST, chunk
@@ -37,6 +38,7 @@ class ServerConnection(asyncio.Protocol):
         "body",
         "bodyless",
         "busy",
+        "certificate",
         "closing",
         "deadline",
         "head",
@@ -72,6 +74,7 @@ class ServerConnection(asyncio.Protocol):
         self.scheme = listener.scheme
         self.sni: str | None = None
         self.tls: Any = None
+        self.certificate: Any = None
 
     # -- asyncio.Protocol
 
@@ -82,6 +85,8 @@ class ServerConnection(asyncio.Protocol):
         here = transport.get_extra_info("sockname") or ("127.0.0.1", self._listener.port)
         self.server_addr, self.server_port = here[0], here[1]
         listener = self._listener
+        if listener.scheme == "https":
+            self.tls = transport.get_extra_info("ssl_object")
         listener.accepted += 1
         listener.connections.add(self)
         self.deadline = listener.now + listener.patience.client_header_timeout
@@ -182,7 +187,11 @@ class ServerConnection(asyncio.Protocol):
             if len(data) >= len(PREFACE):
                 self._become_http2(data)
             return
-        self.head = Head("", "", "", "", (1, 1), _no_headers())
+        self.refuse(status)
+
+    def refuse(self, status: int) -> None:
+        """Answer what can't be read with nginx's page, and end the connection."""
+        self.head = Head("", "", "", "", (1, 1), Headers())
         self.busy = True
         self.keep_alive = False
         self._buffer = b""
@@ -214,7 +223,7 @@ class ServerConnection(asyncio.Protocol):
     def want_body(self, done: Callable[[RequestBody], None]) -> None:
         """Call `done` when the body is whole or known to be bad; at once when it is already."""
         assert self.body is not None
-        if self.head.expects and not self.body.complete:
+        if self.head.expects:
             self.head.expects = False
             self.transport.write(CONTINUE)
         self.body.when_complete(done)
@@ -304,9 +313,6 @@ class ServerConnection(asyncio.Protocol):
         body = self.body
         if body is not None:
             if not body.complete and self.keep_alive:
-                if self.head.expects:
-                    self.head.expects = False
-                    self.transport.write(CONTINUE)
                 body.discard()
                 return
             self.body = None
@@ -360,9 +366,3 @@ class ServerConnection(asyncio.Protocol):
         self.closing = True
         self.keep_alive = False
         self.transport.close()
-
-
-def _no_headers() -> Any:
-    from harness.emulators.apisix.headers import Headers
-
-    return Headers()
