@@ -49,14 +49,18 @@ class Connection:
     def ask(
         self, method: str, path: str, body: bytes | str | None = None, headers: Mapping[str, str] | None = None
     ) -> Answer:
-        """Send one request and read the whole answer. Raises OSError when the server can't be reached."""
+        """Send one request and read the whole answer. Raises OSError when the server can't be reached or hangs up."""
         with self._lock:
+            kept = self._connection.sock is not None
             try:
                 return self._once(method, path, body, headers or {})
-            except (ConnectionError, http.client.RemoteDisconnected, http.client.CannotSendRequest):
-                # closed while it was idle: nothing was done with the request yet
-                self._connection.close()
+            except (ConnectionError, http.client.CannotSendRequest):
+                if not kept:
+                    raise
+                # the server closed it while it was idle: nothing was done with the request yet
                 return self._once(method, path, body, headers or {})
+            except http.client.HTTPException as error:
+                raise OSError(f"{self.url} doesn't speak HTTP as it should: {error!r}") from error
 
     def _once(self, method: str, path: str, body: bytes | str | None, headers: Mapping[str, str]) -> Answer:
         payload = body.encode() if isinstance(body, str) else body

@@ -148,6 +148,15 @@ class NacosClient:
         fields = {"customNamespaceId": id, "namespaceName": name, "namespaceDesc": description}
         return self._ask("POST", "/v1/console/namespaces", form=fields).text.strip() == "true"
 
+    def namespaces(self) -> dict[str, str]:
+        """The namespaces' names by id; the one that is always there is "public", whatever the server's version."""
+        found = self._ask("GET", "/v1/console/namespaces").json()["data"]
+        return {space["namespace"] or PUBLIC: space["namespaceShowName"] for space in found}
+
+    def delete_namespace(self, id: str) -> None:
+        """Delete a namespace, not what is in it; one that isn't there is fine."""
+        self._ask("DELETE", "/v1/console/namespaces", {"namespaceId": id})
+
     def apply(self, namespaces: Iterable[NacosNamespace], configs: Iterable[NacosConfig]) -> None:
         """Create the namespaces and publish the configurations, in the order given."""
         for space in namespaces:
@@ -166,11 +175,21 @@ class NacosClient:
         form: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        asked = {**(query or {}), **self._access()}
-        target = f"/nacos{path}" + (f"?{urlencode(asked)}" if asked else "")
         body = urlencode(form) if form else None
         fields = {**(headers or {}), **({"Content-Type": "application/x-www-form-urlencoded"} if form else {})}
-        return self._connection.checked(method, target, body, fields)
+        known = self._token
+        try:
+            return self._connection.checked(method, self._target(path, query), body, fields)
+        except RemoteError as error:
+            if error.status != 403 or not known:
+                raise
+            # a server that was started anew doesn't know the old token
+            self._renew_at = 0.0
+            return self._connection.checked(method, self._target(path, query), body, fields)
+
+    def _target(self, path: str, query: Mapping[str, str] | None) -> str:
+        asked = {**(query or {}), **self._access()}
+        return f"/nacos{path}" + (f"?{urlencode(asked)}" if asked else "")
 
     def _access(self) -> dict[str, str]:
         """The token as a query parameter, as the 1.x SDKs send it."""
