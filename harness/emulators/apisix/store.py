@@ -69,6 +69,7 @@ class Table:
         self._prepare = prepare
         self._kinds: dict[str, dict[str, Entry]] = {kind: {} for kind in KINDS}
         self._views = {kind: MappingProxyType(entries) for kind, entries in self._kinds.items()}
+        self._stored: dict[str, Pair] = {}  # the raw pairs by key below the prefix
         self._subscribers: list[Subscriber] = []
         #: per kind, how often it changed: the Control API shows it as conf_version
         self.versions: dict[str, int] = dict.fromkeys(KINDS, 0)
@@ -76,6 +77,10 @@ class Table:
     def get(self, kind: str) -> Mapping[str, Entry]:
         """A live view of one kind's entries by id; raises KeyError for an unknown kind."""
         return self._views[kind]
+
+    async def known(self, key: str) -> Pair | None:
+        """The raw pair that memory has under "/routes/1"."""
+        return self._stored.get(key)
 
     def subscribe(self, callback: Subscriber) -> None:
         """Call back on the loop with each batch of changes, after they are in place."""
@@ -120,7 +125,6 @@ class Store(Table):
         self.prefix = prefix
         self._revision = 0  # all changes up to here are in the table
         self._seen: dict[tuple[str, str], int] = {}  # revisions of our own writes that the watch has yet to tell
-        self._stored: dict[str, Pair] = {}  # the raw pairs by key below the prefix
         self._watching: asyncio.Task[None] | None = None
         self._progress = asyncio.Event()
 

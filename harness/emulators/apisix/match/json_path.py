@@ -32,6 +32,17 @@ def select(document: Any, path: str) -> list[Any]:
     return found
 
 
+def is_valid(path: str) -> bool:
+    """Whether `path` can be read to its end."""
+    at = 0
+    while at < len(path):
+        match = _STEP.match(path, at)
+        if match is None or match.end() == at:
+            return False
+        at = match.end()
+    return True
+
+
 def _descend(value: Any) -> Iterator[Any]:
     yield value
     for member in _members(value):

@@ -1,0 +1,277 @@
+"""The Admin API: who may, what is asked, how it is answered (apisix/admin/init.lua)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from http.cookies import CookieError, SimpleCookie
+from typing import Any
+
+from harness.clock import Clock, SystemClock
+from harness.emulators.apisix import lua_json, uri_args
+from harness.emulators.apisix.etcd import EtcdError
+from harness.emulators.apisix.exchange import App, Request, Response
+from harness.emulators.apisix.plugins.registry import BY_NAME
+from harness.emulators.apisix.resources import configs
+from harness.emulators.apisix.resources.duplicates import AuthKeys
+from harness.emulators.apisix.resources.kind import Desk, Refused
+from harness.emulators.apisix.resources.listing import BadPage, select
+from harness.emulators.apisix.resources.operations import NO_BODY, Call, Crashed, Operations, Outcome
+from harness.emulators.apisix.resources.plugin_pages import PluginPages
+from harness.emulators.apisix.resources.prepare import make_catalogue, make_keyring
+from harness.emulators.apisix.resources.registry import BY_DIRECTORY, SCHEMAS
+from harness.emulators.apisix.settings import AdminKey, Settings
+from harness.emulators.apisix.store import Store
+
+log = logging.getLogger("harness.apisix.admin")
+
+ROOT = "/apisix/admin"
+#: 1.5 MiB
+LARGEST_BODY = 1_572_864
+
+_CORS = [
+    ("Access-Control-Allow-Origin", "*"),
+    ("Access-Control-Allow-Credentials", "true"),
+    ("Access-Control-Expose-Headers", "*"),
+    ("Access-Control-Max-Age", "3600"),
+]
+_PREFLIGHT = [
+    ("Access-Control-Allow-Origin", "*"),
+    ("Access-Control-Allow-Methods", "POST, GET, PUT, OPTIONS, DELETE, PATCH"),
+    ("Access-Control-Max-Age", "3600"),
+    ("Access-Control-Allow-Headers", "*"),
+    ("Access-Control-Allow-Credentials", "true"),
+]
+_JSON = ("Content-Type", "application/json")
+_VERSION = ("X-API-VERSION", "v3")
+#: kinds that live below another: (owner, member in the path)
+_BELOW = (("consumers", "credentials"), ("services", "graphql_cost_decorations"))
+
+
+class Unauthorised(Exception):
+    """No key, a wrong one, or one that may only read."""
+
+
+def make_admin(store: Store, settings: Settings, clock: Clock | None = None) -> App:
+    """The Admin API on a started store."""
+    return Admin(store, settings, clock or SystemClock()).answer
+
+
+class Admin:
+    """One Admin API: a function of requests over its store."""
+
+    def __init__(self, store: Store, settings: Settings, clock: Clock) -> None:
+        self._keys = {key.key: key for key in settings.admin_keys}
+        self._catalogue = make_catalogue(settings, BY_NAME)
+        self._desk = Desk(store, self._catalogue, make_keyring(settings), AuthKeys(store))
+        self._operations = Operations(store, self._desk, clock.time)
+        self._methods: dict[str, Callable[[Call], Awaitable[Outcome]]] = {
+            "GET": self._operations.get,
+            "PUT": self._operations.put,
+            "POST": self._operations.post,
+            "DELETE": self._operations.delete,
+            "PATCH": self._operations.patch,
+        }
+        self._plugin_pages = PluginPages(self._catalogue)
+        self._settings = settings
+        self._store = store
+
+    async def answer(self, request: Request) -> Response:
+        """Any request; problems come as the real one's answers, never as exceptions."""
+        path = request.path
+        if not path.startswith(ROOT):
+            return Response(404, None, [("Server", "openresty")])
+        if request.method == "OPTIONS":
+            return Response(200, b"", [*_PREFLIGHT, ("Content-Type", "text/plain; charset=utf-8")])
+        if request.method not in self._methods or not path.startswith(ROOT + "/"):
+            return Response(404, None, list(_CORS))
+        try:
+            self._authorise(request)
+            return await self._dispatch(request)
+        except Unauthorised as error:
+            return _json(401, {"error_msg": "failed to check token", "description": str(error)})
+        except Crashed:
+            return Response(500, None, list(_CORS))
+
+    def _authorise(self, request: Request) -> None:
+        if not self._keys:
+            return
+        given = _api_key(request)
+        if given is None:
+            raise Unauthorised("missing apikey")
+        key: AdminKey | None = self._keys.get(given)
+        if key is None:
+            raise Unauthorised("wrong apikey")
+        if key.role == "viewer" and request.method != "GET":
+            raise Unauthorised("invalid method for role viewer")
+
+    async def _dispatch(self, request: Request) -> Response:
+        segments = [part for part in request.path.removeprefix(ROOT).split("/") if part]
+        special = self._special(request, segments)
+        if special is not None:
+            return await special(request)
+        if not segments:
+            raise Crashed
+        return await self._resource(request, segments)
+
+    def _special(self, request: Request, segments: list[str]) -> Callable[[Request], Awaitable[Response]] | None:
+        """The end-points that are no resources."""
+        match request.method, segments:
+            case "POST", ["configs", "validate"]:
+                return self._validate_configs
+            case "GET", ["plugins", "list"]:
+                return self._plugin_list
+            case "POST", ["schema", "validate", *_]:
+                return self._validate_schema
+            case _, ["plugins", "reload"]:
+                return self._reload
+        return None
+
+    async def _plugin_list(self, request: Request) -> Response:
+        names = self._plugin_pages.names(uri_args.parse(request.query).get("subsystem", "http"))
+        if names is None:
+            return _answer(400, b"invalid subsystem passed")
+        return _json(200, names)
+
+    async def _reload(self, request: Request) -> Response:
+        """The list of plugins is fixed by the settings, so there is nothing to load; etcd learns of it all the same."""
+        if request.method != "PUT":
+            text = f"please use PUT method to reload the plugins, {request.method} method is not allowed."
+            return _json(405, {"error_msg": text})
+        listed = [{"name": name} for name in self._catalogue.enabled]
+        await self._store.etcd.put(f"{self._store.prefix}/plugins", lua_json.encode(listed))
+        return _answer(200, b"done")
+
+    async def _validate_schema(self, request: Request) -> Response:
+        segments = [part for part in request.path.removeprefix(ROOT).split("/") if part]
+        if len(segments) < 3:
+            raise Crashed
+        kind = BY_DIRECTORY.get(segments[2])
+        if kind is None:
+            return _json(404, {"error_msg": f"Unsupported resource type: {segments[2]}"})
+        try:
+            body = _body(request)
+        except Refused as refused:
+            return _json(refused.status, refused.body)
+        if not kind.schema or body is NO_BODY:
+            raise Crashed
+        reason = kind.validator.check(body)
+        return _answer(200, b"") if reason is None else _json(400, {"error_msg": reason})
+
+    async def _validate_configs(self, request: Request) -> Response:
+        try:
+            found = await configs.problems(configs.read(request), self._desk)
+        except Refused as refused:
+            return _json(refused.status, refused.body)
+        if found:
+            return _json(400, {"error_msg": "Configuration validation failed", "errors": found})
+        return _json(200, {})
+
+    async def _resource(self, request: Request, segments: list[str]) -> Response:
+        try:
+            call = self._call(request, segments)
+        except Refused as refused:
+            return _json(refused.status, refused.body)
+        try:
+            outcome = await self._perform(request, call)
+            if isinstance(outcome.body, dict) and "list" in outcome.body and isinstance(call, Call):
+                args = uri_args.parse(request.query)
+                outcome = Outcome(200, select(outcome.body["list"], args, call.kind))
+            return _json(outcome.status, outcome.body, _VERSION)
+        except BadPage as error:
+            return _answer(400, str(error).encode(), _VERSION)
+        except Refused as refused:
+            return _json(refused.status, refused.body, _VERSION)
+        except EtcdError as error:
+            return _json(503, {"error_msg": str(error)}, _VERSION)
+
+    async def _perform(self, request: Request, call: Call | Outcome) -> Outcome:
+        if isinstance(call, Outcome):
+            return call
+        return await self._methods[request.method](call)
+
+    def _call(self, request: Request, segments: list[str]) -> Call | Outcome:
+        """What is asked of which kind, or at once the answer of the pages on plugins and schemas."""
+        name, *path = segments
+        if name == "stream_routes":
+            raise Refused("stream mode is disabled, can not add stream routes")
+        if name in ("plugins", "schema"):
+            return self._page(request, name, path)
+        parent = ""
+        for owner, member in _BELOW:
+            if name == owner and len(path) > 1 and path[1] == member:
+                parent, name, path = path[0], member, path[2:]
+        kind = BY_DIRECTORY.get(name)
+        if kind is None:
+            raise Refused(f"Unsupported resource type: {name}", 404)
+        if kind.directory in dict(_BELOW).values() and not parent:
+            raise Crashed if kind.directory == "credentials" else Refused("missing service id")
+        body = _body(request)
+        return Call(kind, tuple(path), body, _args(request), parent)
+
+    def _page(self, request: Request, name: str, path: list[str]) -> Outcome:
+        if request.method != "GET":
+            raise Refused("not found", 404)
+        if name == "schema" and path[:1] == ["plugins"] and len(path) > 1:
+            name, path = "plugins", path[1:]
+        if name == "plugins":
+            return self._plugin_pages.schema(path[0] if path else "", uri_args.parse(request.query))
+        if not path:
+            raise Crashed
+        schema = SCHEMAS.get(path[0])
+        return Outcome(200, schema) if schema else Outcome(400, {"error_msg": f"not found schema: {path[0]}"})
+
+
+def _api_key(request: Request) -> str | None:
+    """From the query, the header or a cookie, in this order."""
+    argument = uri_args.parse(request.query).get("api_key")
+    if isinstance(argument, list):
+        argument = argument[0]
+    if isinstance(argument, str):
+        return argument
+    return request.headers.get("x-api-key") or _cookie(request.headers.get("cookie"))
+
+
+def _cookie(header: str | None) -> str | None:
+    if not header:
+        return None
+    try:
+        found = SimpleCookie(header).get("x_api_key")
+    except CookieError:
+        return None
+    return found.value if found else None
+
+
+def _args(request: Request) -> dict[str, uri_args.Arg]:
+    args = uri_args.parse(request.query)
+    ttl = args.get("ttl")
+    if ttl is not None:
+        try:
+            float(ttl if isinstance(ttl, str) else "")
+        except ValueError:
+            raise Refused("invalid argument ttl: should be a number") from None
+    return args
+
+
+def _body(request: Request) -> Any:
+    """The decoded body, NO_BODY without one. Raises Refused."""
+    size = len(request.body)
+    if size > LARGEST_BODY:
+        text = f"request size {size} is greater than the maximum size {LARGEST_BODY} allowed"
+        raise Refused(f"invalid request body: {text}")
+    if not request.body:
+        return NO_BODY
+    try:
+        return lua_json.decode(request.body)
+    except ValueError as error:
+        refused = Refused(f"invalid request body: {error}")
+        refused.body["req_body"] = request.body.decode("utf-8", "surrogateescape")
+        raise refused from error
+
+
+def _json(status: int, body: Any, *headers: tuple[str, str]) -> Response:
+    return _answer(status, lua_json.encode(body) + b"\n", *headers)
+
+
+def _answer(status: int, body: bytes, *headers: tuple[str, str]) -> Response:
+    return Response(status, body, [_JSON, *_CORS, *headers], chunked=True)

@@ -1,0 +1,329 @@
+"""The five things one can do to a resource: get, post, put, patch, delete (apisix/admin/resource.lua)."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import Any
+
+from harness.emulators.apisix import lua_json
+from harness.emulators.apisix.etcd import EtcdError, Pair
+from harness.emulators.apisix.resources import patching
+from harness.emulators.apisix.resources.kind import Desk, Kind, Occasion, Refused
+from harness.emulators.apisix.schema.wording import text
+from harness.emulators.apisix.store import Store
+
+#: no body at all, which isn't the same as the JSON null
+NO_BODY: Any = object()
+
+#: tries against other writers of the same key
+TRIES = 10
+
+
+class Crashed(Exception):
+    """The real gateway's Lua raises an error here: nginx answers 500 with its page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request on one kind: `path` are the segments behind the kind, `parent` the owner of a sub-resource."""
+
+    kind: Kind
+    path: tuple[str, ...] = ()
+    body: Any = NO_BODY
+    args: Mapping[str, Any] = field(default_factory=dict)
+    parent: str = ""
+
+    @property
+    def ttl(self) -> float | None:
+        """Seconds that the resource shall live."""
+        value = self.args.get("ttl")
+        return float(value) if isinstance(value, str) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A status and the JSON to answer."""
+
+    status: int
+    body: Any
+
+
+class Operations:
+    """The operations on one store."""
+
+    def __init__(self, store: Store, desk: Desk, now: Callable[[], float] = time.time) -> None:
+        self._store = store
+        self._desk = desk
+        self._now = now
+
+    async def get(self, call: Call) -> Outcome:
+        """One resource, or the list of its kind ({"list": …} still unfiltered)."""
+        name = _name(call)
+        if name is None:
+            return await self._list(call)
+        pair = await self._store.read(_key(call, name))
+        if pair is None:
+            raise _not_found()
+        return Outcome(200, self._shown(call.kind, pair))
+
+    async def _list(self, call: Call) -> Outcome:
+        pairs = await self._store.below(_directory_key(call))
+        if not pairs:
+            raise _not_found()
+        skip = len(self._store.prefix)
+        items = [
+            self._shown(call.kind, pair)
+            for pair in pairs
+            if not pair.key.endswith("/") and _belongs(call, pair.key[skip:])
+        ]
+        if call.kind.directory == "graphql_cost_decorations" and not items:
+            raise _not_found()
+        return Outcome(200, {"list": items})
+
+    def _shown(self, kind: Kind, pair: Pair) -> dict[str, Any]:
+        value = lua_json.decode(pair.value or b"")
+        if isinstance(value, dict):
+            if kind.directory == "ssls":
+                value.pop("key", None)
+                value.pop("keys", None)
+            else:
+                self._reveal(kind, value)
+        return {
+            "key": pair.key,
+            "value": value,
+            "createdIndex": pair.created,
+            "modifiedIndex": pair.modified,
+        }
+
+    def _reveal(self, kind: Kind, value: dict[str, Any]) -> None:
+        """Plugins' fields are shown in plain; keys of certificates never."""
+        if kind.plugin_role == "metadata":
+            kind.decrypt(value, self._desk)
+        else:
+            self._desk.plugins.decrypt(value.get("plugins"), self._desk.keyring, kind.plugin_role)
+
+    async def post(self, call: Call) -> Outcome:
+        """Store under an id made from the next revision."""
+        _check_supported(call, "post")
+        conf = _given(call)
+        if isinstance(conf, dict) and _id_in(conf) is not None:
+            raise Refused(f"wrong {call.kind.label} id, do not need it")
+        _check_forbidden(conf)
+        await call.kind.check(None, deepcopy(conf), self._desk, Occasion(parent=call.parent))
+        conf = _object(conf)
+        call.kind.encrypt(conf, self._desk)
+        self._stamp(conf, None)
+        _, revision = await self._store.etcd.put(f"{self._store.prefix}/gen_id", b"1")
+        conf["id"] = f"{revision:020d}"
+        key = _key(call, conf["id"])
+        await self._store.swap(key, conf, 0, 0, call.ttl)
+        return Outcome(201, {"key": self._store.prefix + key, "value": conf})
+
+    async def put(self, call: Call) -> Outcome:
+        """Create or replace; the time of creation is kept."""
+        _check_supported(call, "put")
+        name = _name(call)
+        manager = ""
+        if call.kind.directory == "secrets":
+            if name is None or "/" not in name:
+                raise Crashed
+            manager = name.partition("/")[0]
+        conf = _given(call)
+        name, conf = _identified(call.kind, name, conf, need_id=True)
+        _check_forbidden(conf)
+        await call.kind.check(name, deepcopy(conf), self._desk, Occasion(manager=manager, parent=call.parent))
+        if call.kind.directory == "plugin_metadata":
+            conf["id"] = name
+        call.kind.encrypt(conf, self._desk)
+        key = _key(call, call.kind.key_of(name, conf))
+        if call.kind.directory == "credentials":
+            await self._check_consumer(call.parent)
+        return await self._replace(call, key, conf)
+
+    async def _check_consumer(self, name: str) -> None:
+        if await self._store.known(f"/consumers/{name}") is None:
+            raise Refused("consumer not found", 404)
+
+    async def _replace(self, call: Call, key: str, conf: dict[str, Any]) -> Outcome:
+        """Write unless another writer was first; then look again, since the time of creation must be kept."""
+        before = self._store.remembered(key)
+        for _ in range(TRIES):
+            stamped = dict(conf)
+            if call.kind.directory != "plugin_metadata":
+                self._stamp(stamped, before)
+            revision, other = await self._store.swap(
+                key, stamped, before.modified if before else 0, before.created if before else 0, call.ttl
+            )
+            if revision:
+                answer = {"key": self._store.prefix + key, "value": stamped}
+                return Outcome(200 if before else 201, answer)
+            before = other
+        raise EtcdError("value changed before overwritten")
+
+    async def patch(self, call: Call) -> Outcome:
+        """Merge into the whole, or set what stands at a sub-path."""
+        _check_supported(call, "patch")
+        name, sub_path = _split_sub_path(call)
+        key = _key(call, name)
+        if call.body is NO_BODY:
+            raise Refused("missing new configuration")
+        if not sub_path and not isinstance(call.body, (dict, list)):
+            raise Refused("invalid configuration")
+        pair = await self._store.read(key)
+        if pair is None:
+            raise _not_found()
+        value = lua_json.decode(pair.value or b"")
+        self._desk.plugins.decrypt(value.get("plugins"), self._desk.keyring)
+        value = self._patched(call.kind, value, sub_path, call.body)
+        manager = name.partition("/")[0] if call.kind.directory == "secrets" else ""
+        conf = _object(value) if isinstance(value, (dict, list)) else value
+        _, conf = _identified(call.kind, name, conf, need_id=True)
+        await call.kind.check(name, deepcopy(conf), self._desk, Occasion(manager=manager))
+        call.kind.encrypt(conf, self._desk)
+        revision, _ = await self._store.swap(key, conf, pair.modified, pair.created, call.ttl)
+        if not revision:
+            raise EtcdError("value changed before overwritten")
+        return Outcome(200, {"key": self._store.prefix + key, "value": conf})
+
+    def _patched(self, kind: Kind, value: dict[str, Any], sub_path: str, change: Any) -> Any:
+        if sub_path:
+            try:
+                changed = patching.set_at(value, sub_path, change)
+            except ValueError as error:
+                raise Refused(str(error)) from error
+        else:
+            changed = patching.merge(value, _object(change))
+        if isinstance(changed, dict) and (sub_path or _object(change).get("update_time") is None):
+            changed["update_time"] = int(self._now())
+            changed.setdefault("create_time", int(self._now()))
+        return changed
+
+    async def delete(self, call: Call) -> Outcome:
+        """Delete; ?force=true skips the search for users."""
+        _check_supported(call, "delete")
+        name = _name(call)
+        if name is None or (call.kind.directory == "secrets" and "/" not in name):
+            raise Refused(f"missing {call.kind.label} id")
+        if call.args.get("force") != "true":
+            await call.kind.check_delete(name, self._desk)
+        key = _key(call, name)
+        if call.kind.directory == "consumers":
+            await self._store.delete(f"{key}/credentials/", prefix=True)
+        deleted = await self._store.delete(key)
+        if not deleted:
+            raise _not_found()
+        if call.kind.directory == "services":
+            await self._store.delete(f"{key}/graphql_cost_decorations/", prefix=True)
+        return Outcome(200, {"key": self._store.prefix + key, "deleted": str(deleted)})
+
+    def _stamp(self, conf: dict[str, Any], before: Pair | None) -> None:
+        now = int(self._now())
+        created = now
+        if before is not None and before.value is not None:
+            previous = lua_json.decode(before.value)
+            created = previous.get("create_time") or now if isinstance(previous, dict) else now
+        conf["create_time"] = created
+        conf["update_time"] = now
+
+
+def _not_found() -> Refused:
+    return Refused("Key not found", 404, "message")
+
+
+def _check_supported(call: Call, method: str) -> None:
+    if method in call.kind.unsupported:
+        raise Refused(f"not supported `{method.upper()}` method for {call.kind.label}", 405)
+
+
+def _name(call: Call) -> str | None:
+    """The id in the path; a secret's has its manager in front."""
+    if call.kind.directory == "secrets":
+        return "/".join(call.path[:2]) if len(call.path) > 1 else None
+    return call.path[0] if call.path else None
+
+
+def _split_sub_path(call: Call) -> tuple[str, str]:
+    count = 2 if call.kind.directory == "secrets" else 1
+    if len(call.path) < count:
+        raise Refused("no secret id" if call.path else f"missing {call.kind.label} id")
+    below = "" if call.parent else "/".join(call.path[count:])
+    return "/".join(call.path[:count]), below
+
+
+#: kinds kept below another kind's resource
+_OWNERS = {"credentials": "consumers", "graphql_cost_decorations": "services"}
+
+
+def _directory_key(call: Call) -> str:
+    owner = _OWNERS.get(call.kind.directory)
+    return f"/{owner}/{call.parent}/{call.kind.directory}" if owner else f"/{call.kind.directory}"
+
+
+def _key(call: Call, name: str) -> str:
+    return f"{_directory_key(call)}/{name}"
+
+
+def _belongs(call: Call, key: str) -> bool:
+    """A range by prefix also finds sub-resources, and directories whose names go on."""
+    below = key.removeprefix(_directory_key(call))
+    if not below.startswith("/"):
+        return False
+    return call.kind.directory not in _OWNERS.values() or re.fullmatch(r"/[^/]+", below) is not None
+
+
+def _given(call: Call) -> Any:
+    """The body; what isn't a table makes the real gateway's Lua stumble."""
+    if call.body is NO_BODY or call.body is False:
+        raise Refused("missing configurations")
+    if isinstance(call.body, (dict, list)) or (isinstance(call.body, str) and not call.kind.has_id):
+        return call.body
+    raise Crashed
+
+
+def _object(conf: Any) -> dict[str, Any]:
+    """A list is a table with numbers for names to Lua, once a member is added to it."""
+    if isinstance(conf, dict):
+        return conf
+    return {str(place): value for place, value in enumerate(conf, 1)}
+
+
+def _id_in(conf: dict[str, Any]) -> Any:
+    """`conf.id`, false being nothing to Lua."""
+    id_ = conf.get("id")
+    return None if id_ is False else id_
+
+
+def _identified(kind: Kind, name: str | None, conf: Any, *, need_id: bool) -> tuple[Any, Any]:
+    """The id, from the path or else from the body, and the body with it."""
+    if not kind.has_id:
+        return name, conf if isinstance(conf, str) or conf else {}
+    if not isinstance(conf, (dict, list)):
+        raise Crashed
+    conf = _object(conf)
+    given = _id_in(conf)
+    id_ = name if name is not None else given
+    if id_ is None:
+        raise Refused(f"missing {kind.label} id")
+    if given is not None and text(given) != text(id_):
+        raise Refused(f"wrong {kind.label} id")
+    conf["id"] = id_
+    return id_, conf
+
+
+def _check_forbidden(conf: Any) -> None:
+    """create_time and update_time are not for the client to set (two blanks in the message, as there)."""
+    if not isinstance(conf, dict):
+        return
+    for place, part in (("", conf), ("upstream.", conf.get("upstream")), ("plugins.", conf.get("plugins"))):
+        for name in ("create_time", "update_time"):
+            if (isinstance(part, dict) and part.get(name) not in (None, False)) or _has_null(part, name):
+                raise Refused(f"the property is forbidden:  {place}{name}")
+
+
+def _has_null(part: Any, name: str) -> bool:
+    """The JSON null is a value to Lua."""
+    return isinstance(part, dict) and name in part and part[name] is None
