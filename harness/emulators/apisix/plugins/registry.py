@@ -31,8 +31,10 @@ from harness.emulators.apisix.plugins.limit_count import LimitCount
 from harness.emulators.apisix.plugins.limit_req import LimitReq
 from harness.emulators.apisix.plugins.mocking import Mocking
 from harness.emulators.apisix.plugins.multi_auth import MultiAuth
+from harness.emulators.apisix.plugins.oas_validator import OasValidator
 from harness.emulators.apisix.plugins.opa import Opa
 from harness.emulators.apisix.plugins.prometheus import Prometheus
+from harness.emulators.apisix.plugins.proxy_cache import ProxyCache
 from harness.emulators.apisix.plugins.proxy_control import ProxyControl
 from harness.emulators.apisix.plugins.proxy_mirror import ProxyMirror
 from harness.emulators.apisix.plugins.proxy_rewrite import ProxyRewrite
@@ -44,6 +46,7 @@ from harness.emulators.apisix.plugins.request_id import RequestId
 from harness.emulators.apisix.plugins.request_validation import RequestValidation
 from harness.emulators.apisix.plugins.response_rewrite import ResponseRewrite
 from harness.emulators.apisix.plugins.traffic_label import TrafficLabel
+from harness.emulators.apisix.plugins.traffic_split import TrafficSplit
 from harness.emulators.apisix.plugins.ua_restriction import UaRestriction
 from harness.emulators.apisix.plugins.uri_blocker import UriBlocker
 from harness.emulators.apisix.plugins.workflow import Workflow
@@ -78,8 +81,10 @@ PLUGINS: tuple[type[Plugin], ...] = (
     LimitReq,
     Mocking,
     MultiAuth,
+    OasValidator,
     Opa,
     Prometheus,
+    ProxyCache,
     ProxyControl,
     ProxyMirror,
     ProxyRewrite,
@@ -91,6 +96,7 @@ PLUGINS: tuple[type[Plugin], ...] = (
     RequestValidation,
     ResponseRewrite,
     TrafficLabel,
+    TrafficSplit,
     UaRestriction,
     UriBlocker,
     Workflow,
