@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from harness.model.routes import Gateway
 from harness.model.security import Security
 
 
-@dataclass(frozen=True, slots=True)
-class Resources:
+class Resources(NamedTuple):
     """What one replica may use, in Kubernetes' units ("500m", "256Mi"); "" where nothing is declared."""
 
     cpu: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from harness.model import tree
 from harness.model.overlay import laid_over
@@ -23,8 +23,7 @@ MEMORY = r"\d+(\.\d+)?(Ki|Mi|Gi|k|M|G)?"
 RUNNING = ("replicas", "ports", "command", "warm", "env", "image", "build", "dockerfile", "resources", "config")
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
+class Surroundings(NamedTuple):
     """What a service takes from the rest of the file."""
 
     sources: Sources

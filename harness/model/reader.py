@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from harness.model import tree
 from harness.model.problems import Problems, near
@@ -34,8 +33,7 @@ def kind_of(node: Node) -> str:
     return "nothing" if node.kind == "null" else f"{node.text} ({TYPES.get(node.kind, node.kind)})"
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(NamedTuple):
     """What reading needs besides the tree: the list of mistakes and what `${…}` stands for."""
 
     problems: Problems

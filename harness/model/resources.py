@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 #: The Admin API's kinds in the order in which they must be written: what is referred to comes first.
 KINDS = (
@@ -32,8 +32,7 @@ class Resource:
     body: Mapping[str, Any] = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class NacosNamespace:
+class NacosNamespace(NamedTuple):
     """A namespace to create; `id` "public" is always there and never listed."""
 
     id: str

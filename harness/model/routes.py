@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from harness.model.security import RateLimit
 
 
-@dataclass(frozen=True, slots=True)
-class Timeouts:
+class Timeouts(NamedTuple):
     """Seconds to connect to an upstream, to send to it, and to wait for what it sends."""
 
     connect: float
@@ -18,8 +17,7 @@ class Timeouts:
     read: float
 
 
-@dataclass(frozen=True, slots=True)
-class Auth:
+class Auth(NamedTuple):
     """How callers are known: `methods` are jwt and api-key, any one of them is enough; none lets everybody in.
 
     `options` are those of the one APISIX plugin (header, query, cookie, hide_credentials).
@@ -29,8 +27,7 @@ class Auth:
     options: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class PublicEndpoint:
+class PublicEndpoint(NamedTuple):
     """A path of the service (without the route prefix) that needs no credentials; no `methods` means any."""
 
     path: str

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -22,8 +21,7 @@ KINDS = frozenset({"str", "int", "float", "bool", "null", "timestamp", "map", "s
 OLD_BOOLEANS = frozenset({"yes", "no", "on", "off"})
 
 
-@dataclass(frozen=True, slots=True)
-class Scalar:
+class Scalar(NamedTuple):
     """A single value: `text` as written, `kind` one of str, int, float, bool, null, timestamp."""
 
     text: str
@@ -31,16 +29,14 @@ class Scalar:
     where: str
 
 
-@dataclass(frozen=True, slots=True)
-class Items:
+class Items(NamedTuple):
     """A list."""
 
     nodes: tuple[Node, ...]
     where: str
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(NamedTuple):
     """A mapping; `places` says where each key stands."""
 
     entries: dict[str, Node]
