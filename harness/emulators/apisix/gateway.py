@@ -14,11 +14,13 @@ from harness.emulators.apisix.etcd import Etcd, EtcdError
 from harness.emulators.apisix.exchange import App
 from harness.emulators.apisix.harness_api import HarnessApi
 from harness.emulators.apisix.pages import SERVER
+from harness.emulators.apisix.plane_reports import PlaneReports
 from harness.emulators.apisix.plugins.prometheus import Prometheus, export_app, metrics_of
 from harness.emulators.apisix.proxy.apps import AppHandler
 from harness.emulators.apisix.proxy.http1 import ServerConnection
 from harness.emulators.apisix.proxy.listener import Handler, Listener, bind
 from harness.emulators.apisix.proxy.tls_gate import TlsGate
+from harness.emulators.apisix.resources.prepare import make_prepare
 from harness.emulators.apisix.settings import Settings
 from harness.emulators.apisix.shared import SharedStores
 from harness.emulators.apisix.store import Store
@@ -47,7 +49,7 @@ class Gateway:
         """Connect to etcd, load, listen. Raises NotReady without etcd, SpecError for an address that can't be had."""
         settings = self.settings
         etcd = Etcd(settings.etcd, user=settings.etcd_user, password=settings.etcd_password)
-        self.store = Store(etcd, settings.etcd_prefix)
+        self.store = Store(etcd, settings.etcd_prefix, make_prepare(settings))
         await self._connect()
         self.shared = SharedStores(self.clock)
         self.plane = DataPlane(self.settings, self.store, self.clock, self.shared)
@@ -84,7 +86,7 @@ class Gateway:
                 "admin", settings.admin, self._serve(make_admin(self.store, settings, self.clock), version)
             )
         if settings.control is not None:
-            api = HarnessApi(self, make_control(self.store, settings, self.clock))
+            api = HarnessApi(self, make_control(self.store, settings, self.clock, PlaneReports(self.plane)))
             await self._open("control", settings.control, self._serve(api.app, SERVER))
         if settings.prometheus is not None:
             metrics = metrics_of(self.plane.scope(Prometheus, ("", "", 0)))
