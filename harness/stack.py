@@ -184,13 +184,13 @@ class Stack:
 
     def reset(self) -> None:
         """Back to the declared state: routes, Nacos' configuration, counters, clocks, journals, knobs, replicas."""
-        revision = self._declared.restore()
-        self.emulated.reset(revision)
         handles = [(self.service(name), spec.replicas) for name, spec in self.platform.services.items() if spec.command]
         for handle, count in handles:
             handle.revive(count)
         for handle, _ in handles:
             handle.ask_reset()
+        # while the replicas see to it
+        self.emulated.reset(self._declared.restore())
         for handle, _ in handles:
             handle.finish_reset()
 

@@ -200,12 +200,13 @@ class EmbeddedEngine:
             "HTTP_PORT": str(free_port()),
             "GRPC_PORT": str(free_port()) if service.grpc_port else "",
             "REPLICA_ID": f"{service.name}-{index}",
+            "STATE_DIR": str(self.directory),
             **({"ROUTE_PREFIX": gateway.route_prefix} if gateway and gateway.route_prefix else {}),
         }
 
     def addresses(self) -> Mapping[str, Sequence[str]]:
-        """Service → host:port of its running replicas."""
-        return {name: [replica.http for replica in found if replica.pid] for name, found in self._replicas.items()}
+        """Service → host:port of its replicas, whether they are up yet or not."""
+        return {name: [replica.http for replica in found] for name, found in self._replicas.items()}
 
     def replicas(self, service: str) -> Sequence[LocalReplica]:
         """The replicas of a service, by index. Raises LookupError for an unknown service."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from stubs.common.logs import Log, masked
-from stubs.common.sdk import nacos
+from stubs.common.sdk import nacos, stay_on_the_loopback
 from stubs.common.settings import Settings
 
 #: Between attempts to reach a Nacos that isn't there; the SDK's own retries come on top.
@@ -44,6 +44,7 @@ class NacosLink:
 
     async def open(self) -> None:
         """Open both connections side by side; with no server there, the SDK goes on trying by itself."""
+        stay_on_the_loopback()
         await asyncio.gather(self._open_config(), self._open_naming())
 
     async def _open_config(self) -> None:

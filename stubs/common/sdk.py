@@ -6,7 +6,7 @@ service, which decrypts `cipher-*` configurations (`config/filter/config_encrypt
 `transport/grpc_util.py` only to parse answers to AI requests). While the SDK is imported, placeholders stand for
 these two modules; afterwards they leave `sys.modules`, so that whoever imports the real ones later gets them. Using a
 placeholder raises. aiohttp serves the login alone: its placeholder fetches the real module at the first use. The
-SDK itself is untouched.
+SDK itself is untouched, but for `stay_on_the_loopback`.
 """
 
 from __future__ import annotations
@@ -69,6 +69,19 @@ def _import_sdk() -> ModuleType:
 nacos = _import_sdk()
 
 
+def stay_on_the_loopback() -> None:
+    """Let the SDK work on a machine without a network.
+
+    It writes the first address that isn't a loopback one into each request (`utils/net_util.py`) and refuses to work
+    where there is none: on a laptop in flight mode, in a bare network namespace.
+    """
+    utils = importlib.import_module("v2.nacos.utils.net_util")
+    try:
+        utils.NetUtils.get_local_ip()
+    except nacos.NacosException:
+        utils.NetUtils.get_local_ip = staticmethod(lambda: "127.0.0.1")
+
+
 def preload_login() -> None:
     """Import what a login needs (aiohttp): for a parent that forks replicas with Nacos credentials.
 
@@ -87,4 +100,4 @@ def preload_login() -> None:
             os.environ[CERTIFICATES] = found
 
 
-__all__ = ["nacos", "preload_login"]
+__all__ = ["nacos", "preload_login", "stay_on_the_loopback"]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 LOOK = """
 import sys
 from stubs.common.sdk import nacos, preload_login
@@ -30,3 +32,16 @@ def test_unused_parts_are_left_out_and_can_be_had_later():
         "QueryPromptResponse",
         "ClientSession",
     ]
+
+
+def test_the_sdk_works_without_a_network(monkeypatch):
+    from v2.nacos.utils.net_util import NetUtils
+
+    from stubs.common.sdk import nacos, stay_on_the_loopback
+
+    monkeypatch.setattr("psutil.net_if_addrs", dict)
+    monkeypatch.setattr(NetUtils, "get_local_ip", staticmethod(NetUtils.get_local_ip.__wrapped__))
+    with pytest.raises(nacos.NacosException):
+        NetUtils.get_local_ip()
+    stay_on_the_loopback()
+    assert NetUtils.get_local_ip() == "127.0.0.1"
