@@ -110,7 +110,7 @@ class Operations:
         """Store under an id made from the next revision."""
         _check_supported(call, "post")
         conf = _given(call)
-        if isinstance(conf, dict) and _id_in(conf) is not None:
+        if call.path or (isinstance(conf, dict) and _id_in(conf) is not None):
             raise Refused(f"wrong {call.kind.label} id, do not need it")
         _check_forbidden(conf)
         await call.kind.check(None, deepcopy(conf), self._desk, Occasion(parent=call.parent))

@@ -30,7 +30,8 @@ def set_at(value: dict[str, Any], sub_path: str, new: Any) -> Any:
             raise ValueError(f"invalid sub-path: /{'/'.join(way[:depth])}")
         if name not in place:
             place[name] = {}
-        place = place[name] = _as_object(place[name])
+        place[name] = _as_object(place[name])
+        place = place[name]
         if not isinstance(place, dict):
             raise ValueError(f"invalid sub-path: /{'/'.join(way[:depth])}")
     if not last:
