@@ -176,6 +176,11 @@ class Lua:
 
     def call(self, function: Any, ctx: Context, *arguments: Any) -> Any:
         """What the function returns (the first value); raises LuaFailure with its error. `ctx` is what `ngx` sees."""
+        results = self.call_all(function, ctx, *arguments)
+        return results[0] if results else None
+
+    def call_all(self, function: Any, ctx: Context, *arguments: Any) -> tuple[Any, ...]:
+        """All that the function returns; raises LuaFailure."""
         sandbox = self._ready()
         before, self._context = self._context, ctx
         try:
@@ -186,10 +191,10 @@ class Lua:
         finally:
             self._context = before
         if not isinstance(answer, tuple):
-            return None
+            return ()
         if answer[0] is not True:
             raise LuaFailure(str(answer[1]))
-        return answer[1] if len(answer) > 1 else None
+        return answer[1:]
 
     @property
     def vars(self) -> Any:

@@ -18,6 +18,7 @@ from harness.emulators.apisix.plugins.data_mask import DataMask
 from harness.emulators.apisix.plugins.echo import Echo
 from harness.emulators.apisix.plugins.error_page import ErrorPage
 from harness.emulators.apisix.plugins.example_plugin import ExamplePlugin
+from harness.emulators.apisix.plugins.exit_transformer import ExitTransformer
 from harness.emulators.apisix.plugins.fault_injection import FaultInjection
 from harness.emulators.apisix.plugins.forward_auth import ForwardAuth
 from harness.emulators.apisix.plugins.gzip import Gzip
@@ -45,6 +46,8 @@ from harness.emulators.apisix.plugins.referer_restriction import RefererRestrict
 from harness.emulators.apisix.plugins.request_id import RequestId
 from harness.emulators.apisix.plugins.request_validation import RequestValidation
 from harness.emulators.apisix.plugins.response_rewrite import ResponseRewrite
+from harness.emulators.apisix.plugins.serverless_post_function import ServerlessPostFunction
+from harness.emulators.apisix.plugins.serverless_pre_function import ServerlessPreFunction
 from harness.emulators.apisix.plugins.traffic_label import TrafficLabel
 from harness.emulators.apisix.plugins.traffic_split import TrafficSplit
 from harness.emulators.apisix.plugins.ua_restriction import UaRestriction
@@ -68,6 +71,7 @@ PLUGINS: tuple[type[Plugin], ...] = (
     Echo,
     ErrorPage,
     ExamplePlugin,
+    ExitTransformer,
     FaultInjection,
     ForwardAuth,
     Gzip,
@@ -95,6 +99,8 @@ PLUGINS: tuple[type[Plugin], ...] = (
     RequestId,
     RequestValidation,
     ResponseRewrite,
+    ServerlessPostFunction,
+    ServerlessPreFunction,
     TrafficLabel,
     TrafficSplit,
     UaRestriction,
