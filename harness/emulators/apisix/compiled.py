@@ -376,7 +376,7 @@ def _condition(rule: Any) -> Callable[[Context], bool] | None:
 
 def _steps(parts: list[Part], phase: str) -> Steps:
     assert phase in PHASES
-    return tuple((_bound(part, phase), part) for part in parts if hasattr(part.plugin, phase))
+    return tuple((_bound(part, phase), part) for part in parts if getattr(part.plugin, phase, None))
 
 
 def _bound(part: Part, phase: str) -> Callable[..., Any]:

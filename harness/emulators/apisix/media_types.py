@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from harness.emulators.apisix.headers import Headers
 from harness.emulators.apisix.proxy.answer import with_charset
 
 _DEFAULT: Final = "text/plain; charset=utf-8"
@@ -73,3 +74,13 @@ def of(path: str) -> str:
         return _DEFAULT
     kind = _TYPES.get(name.rpartition(".")[2].lower())
     return with_charset(kind) if kind else _DEFAULT
+
+
+def add_charset(response: Headers) -> None:
+    """What nginx's charset filter does to a Content-Type that Lua has set."""
+    for index, (lower, name, value) in enumerate(response.items):
+        if lower == "content-type":
+            completed = with_charset(value)
+            if completed is not value:
+                response.items[index] = (lower, name, completed)
+            return

@@ -30,7 +30,8 @@ class PublicApi(Plugin):
         if handler is None:
             return Exit(404)
         body = await ctx.read_body()
-        request = Request(ctx.method, ctx.target, path, ctx.query, ctx.headers, body, ctx.remote_addr)
+        port = ctx.client.server_port
+        request = Request(ctx.method, ctx.target, path, ctx.query, ctx.headers, body, ctx.remote_addr, port)
         answer = handler(request)
         response: Response = await answer if inspect.isawaitable(answer) else answer
         return Exit(response.status, response.body, tuple(response.headers))
