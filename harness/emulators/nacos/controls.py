@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from typing import Any
 
 from harness.emulators.nacos.domain import Snapshot
@@ -22,6 +23,8 @@ class Controls:
         self._initial = site.domain.snapshot()
         self._snapshots: dict[str, Snapshot] = {}
         self._numbers = itertools.count(1)
+        #: Called when the state was replaced as a whole.
+        self.replaced: Callable[[], None] = lambda: None
 
     # -- state -------------------------------------------------------------------------------------------------------
 
@@ -32,6 +35,7 @@ class Controls:
         if reset_clock is not None:
             reset_clock()
         self._site.domain.restore(self._initial)
+        self.replaced()
         self._site.connections.log.clear()
 
     def snapshot(self) -> str:
@@ -48,6 +52,7 @@ class Controls:
         if saved is None:
             raise not_found(f"no snapshot {name!r}")
         self._site.domain.restore(saved)
+        self.replaced()
 
     def advance(self, seconds: float) -> None:
         """Move the clock and let time act; raises NacosError (400) if the clock can't be moved, or not by this."""

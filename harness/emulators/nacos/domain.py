@@ -28,6 +28,7 @@ class Identity:
     host: str
     port: int
     grpc_port: int
+    console_port: int | None = None
 
     @property
     def address(self) -> str:

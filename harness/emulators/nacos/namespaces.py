@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from harness.emulators.nacos import names
@@ -27,9 +28,10 @@ PUBLIC = Namespace(names.PUBLIC, names.PUBLIC, "Default Namespace", 0)
 
 
 class Namespaces:
-    """All namespaces by id."""
+    """All namespaces by id. `written` is called after every change."""
 
     def __init__(self) -> None:
+        self.written: Callable[[], None] = lambda: None
         self.all: dict[str, Namespace] = {PUBLIC.id: PUBLIC}
 
     def create(self, namespace_id: str, name: str, description: str) -> Namespace:
@@ -40,6 +42,7 @@ class Namespaces:
         if wanted in self.all:
             raise invalid(f"the namespaceId is existed, namespaceId: {wanted}", code=22000)
         created = self.all[wanted] = Namespace(wanted, name, description)
+        self.written()
         return created
 
     def update(self, namespace_id: str, name: str, description: str) -> None:
@@ -47,11 +50,13 @@ class Namespaces:
         check_name(name)
         if namespace_id in self.all and namespace_id != names.PUBLIC:
             self.all[namespace_id] = Namespace(namespace_id, name, description)
+            self.written()
 
     def delete(self, namespace_id: str) -> None:
         """Delete one, known or not; what lives in it stays."""
         if namespace_id != names.PUBLIC:
             self.all.pop(namespace_id, None)
+            self.written()
 
     def get(self, namespace_id: str) -> Namespace:
         """One namespace; raises NacosError (404, 22001)."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness.clock import Clock, ShiftedClock
 from harness.emulators.nacos import http_v1, http_v2, http_v3
@@ -20,9 +22,13 @@ from harness.emulators.nacos.http.long_polls import LongPolls
 from harness.emulators.nacos.http.message import Request, Response
 from harness.emulators.nacos.http.protocol import HttpProtocol
 from harness.emulators.nacos.http.router import Router
-from harness.emulators.nacos.ports import listen_pair
+from harness.emulators.nacos.naming.model import ServiceKey
+from harness.emulators.nacos.ports import listen, listen_pair
 from harness.emulators.nacos.site import Site
 from harness.errors import SpecError
+
+if TYPE_CHECKING:
+    from harness.emulators.nacos.disk import Disk
 
 #: Seconds between looks at heart-beats and unanswered pushes.
 TICK_SECONDS = 0.5
@@ -40,6 +46,8 @@ class Settings:
     grpc_port: int | None = None
     auth: str | None = None
     token_secret: str = ""
+    data_dir: Path | None = None
+    console_port: int | None = None
 
     def __post_init__(self) -> None:
         if self.auth is None and not control.is_loopback("127.0.0.1" if self.host == "localhost" else self.host):
@@ -53,16 +61,22 @@ class Node:
 
     def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
         self._settings = settings
+        domain = Domain(clock or ShiftedClock(), auth=settings.auth, token_secret=settings.token_secret)
+        self._disk = _open_disk(settings.data_dir, domain) if settings.data_dir else None
         self._http_socket, self._grpc_socket = listen_pair(settings.host, settings.port, settings.grpc_port)
         port, grpc_port = self._http_socket.getsockname()[1], self._grpc_socket.getsockname()[1]
-        domain = Domain(clock or ShiftedClock(), auth=settings.auth, token_secret=settings.token_secret)
-        identity = Identity(settings.host, port, grpc_port)
+        self._console_socket = (
+            listen(settings.host, settings.console_port) if settings.console_port is not None else None
+        )
+        console_port = self._console_socket.getsockname()[1] if self._console_socket else None
+        identity = Identity(settings.host, port, grpc_port, console_port)
         self.site = Site(domain, identity, Connections(), Faults(), LongPolls())
         self.hub = GrpcHub(domain, self.site.connections, self.site.faults)
         self.pusher = Pusher(domain, self.site.connections, self.hub)
         self.pusher.also_configs.append(self.site.polls.changed)
         self.controls = Controls(self.site)
         self.router = Router(self.site, ROUTES)
+        self.console = Router(self.site, http_v3.CONSOLE_ROUTES, context="")
         self._servers: list[asyncio.Server] = []
         self._live: set[HttpProtocol] = set()
         self._ticker: asyncio.Task[None] | None = None
@@ -70,13 +84,25 @@ class Node:
     async def start(self) -> None:
         """Serve from now on."""
         loop = asyncio.get_running_loop()
-        self.site.domain.registry.changed = self.pusher.service_changed
-        self.site.domain.config.changed = self.pusher.config_changed
+        self._listen_to_changes()
         self._servers = [
             await loop.create_server(lambda: HttpProtocol(self._application, self._live), sock=self._http_socket),
             await loop.create_server(lambda: Link(self.hub), sock=self._grpc_socket),
         ]
+        if self._console_socket is not None:
+            console = await loop.create_server(
+                lambda: HttpProtocol(self.console, self._live), sock=self._console_socket
+            )
+            self._servers.append(console)
         self._ticker = asyncio.create_task(self._tick())
+
+    def _listen_to_changes(self) -> None:
+        domain, disk, push = self.site.domain, self._disk, self.pusher.service_changed
+        domain.config.changed = self.pusher.config_changed
+        domain.registry.changed = push
+        if disk is not None:
+            self.controls.replaced = disk.rewrite
+            domain.registry.changed = lambda key: _each(key, disk.service_changed, push)
 
     def _application(self, request: Request) -> Response | Awaitable[Response]:
         if request.path.startswith(control.PREFIX):
@@ -101,3 +127,22 @@ class Node:
             link.close()
         for server in self._servers:
             await server.wait_closed()
+        if self._disk is not None:
+            self._disk.close()
+
+
+def _each(key: ServiceKey, *told: Callable[[ServiceKey], None]) -> None:
+    for tell in told:
+        tell(key)
+
+
+def _open_disk(folder: Path, domain: Domain) -> Disk:
+    from harness.emulators.nacos.disk import Disk  # sqlite3 costs start-up time that most servers need not pay
+
+    disk = Disk(folder)
+    user = next(iter(domain.accounts.state.users.items()))
+    disk.load(domain)
+    if domain.gate.enabled:  # the account that the command line names is there, whatever the directory remembers
+        domain.accounts.ensure_admin(*user)
+    disk.attach(domain)
+    return disk

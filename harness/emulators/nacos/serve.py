@@ -12,7 +12,6 @@ from pathlib import Path
 import uvloop
 
 from harness.emulators.nacos.node import Node, Settings
-from harness.errors import SpecError
 
 Ready = Callable[[dict[str, str]], None]
 
@@ -29,13 +28,19 @@ def run(
 ) -> int:
     """Serve until SIGTERM or SIGINT and return the exit code 0.
 
-    When both ports answer, `ready` is called with {"http": "http://host:port", "grpc": "host:port"}; without it one
-    line `ready {...}` is printed. Raises SpecError for what can't be had (a taken port, auth off beyond the loopback).
+    When the ports answer, `ready` is called with {"http": "http://host:port", "grpc": "host:port"} (and "console" where
+    `console_port` asked for the console's own port of 3.x); without it one line `ready {...}` is printed. `data_dir`
+    keeps configuration, persistent instances, namespaces and accounts over restarts.
+    Raises SpecError for what can't be had (a taken port, auth off beyond the loopback).
     """
-    for name, value in (("data_dir", data_dir), ("console_port", console_port)):
-        if value is not None:
-            raise SpecError(f"{name} is not supported yet", where="harness serve nacos")
-    settings = Settings(host, port, grpc_port, auth)
+    settings = Settings(
+        host,
+        port,
+        grpc_port,
+        auth,
+        data_dir=Path(data_dir) if data_dir is not None else None,
+        console_port=console_port,
+    )
     uvloop.run(_serve(settings, ready or _print_ready))
     return 0
 
@@ -48,7 +53,10 @@ async def _serve(settings: Settings, ready: Ready) -> None:
     node = Node(settings)
     await node.start()
     identity = node.site.identity
-    ready({"http": f"http://{identity.address}", "grpc": f"{identity.host}:{identity.grpc_port}"})
+    addresses = {"http": f"http://{identity.address}", "grpc": f"{identity.host}:{identity.grpc_port}"}
+    if identity.console_port is not None:
+        addresses["console"] = f"http://{identity.host}:{identity.console_port}"
+    ready(addresses)
     await stopping.wait()
     await node.stop()
 

@@ -14,7 +14,7 @@ import uvloop
 from harness.clock import Clock
 from harness.emulators.nacos.domain import split_auth
 from harness.emulators.nacos.node import Node, Settings
-from harness.errors import NotReady, SpecError
+from harness.errors import NotReady
 
 T = TypeVar("T")
 
@@ -24,7 +24,9 @@ class NacosServer:
 
     `auth` is `user:password`, None turns authentication off (the user `nacos`/`nacos` can log in all the same).
     With `port` 0 a free port is taken whose port + 1000 is free for gRPC. `clock` (default: one that `advance` moves)
-    times heart-beats, tokens and stamps. Raises SpecError for what can't be had.
+    times heart-beats, tokens and stamps. `data_dir` keeps configuration, persistent instances, namespaces and accounts
+    over restarts; `console_port` (0: a free one) opens the console's own port of 3.x.
+    Raises SpecError for what can't be had.
     """
 
     def __init__(
@@ -35,10 +37,16 @@ class NacosServer:
         auth: str | None = None,
         clock: Clock | None = None,
         data_dir: str | Path | None = None,
+        console_port: int | None = None,
     ) -> None:
-        if data_dir is not None:
-            raise SpecError("data_dir is not supported yet", where="NacosServer")
-        self._settings = Settings(host, port, grpc_port, auth)
+        self._settings = Settings(
+            host,
+            port,
+            grpc_port,
+            auth,
+            data_dir=Path(data_dir) if data_dir is not None else None,
+            console_port=console_port,
+        )
         self._clock = clock
         self._node: Node | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -48,6 +56,7 @@ class NacosServer:
         self.host = host
         self.port = port
         self.grpc_port = grpc_port or 0
+        self.console_port = console_port
 
     # -- life --------------------------------------------------------------------------------------------------------
 
@@ -69,6 +78,7 @@ class NacosServer:
             raise NotReady("the embedded Nacos to listen", seconds=30) from None
         self.port = self._node.site.identity.port
         self.grpc_port = self._node.site.identity.grpc_port
+        self.console_port = self._node.site.identity.console_port
 
     def _run(self, ready: concurrent.futures.Future[Node]) -> None:
         loop = self._loop = uvloop.new_event_loop()

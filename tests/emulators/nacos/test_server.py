@@ -105,7 +105,7 @@ def test_a_clock_of_the_test_drives_the_server() -> None:
 def test_frozen_requests_are_answered_after_the_thaw(nacos: NacosServer, http: httpx.Client) -> None:
     nacos.freeze()
     with pytest.raises(httpx.TimeoutException):
-        http.get("/v1/ns/operator/metrics", timeout=0.2)
+        http.get("/v1/ns/operator/metrics", timeout=0.3)
     answers: list[int] = []
     waiting = threading.Thread(target=lambda: answers.append(http.get("/v1/ns/operator/metrics").status_code))
     waiting.start()

@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import re
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
@@ -37,10 +38,11 @@ class AccountState:
 
 
 class Accounts:
-    """The accounts, with the server's own words for what it refuses."""
+    """The accounts, with the server's own words for what it refuses. `written` is called after every change."""
 
     def __init__(self) -> None:
         self.state = AccountState()
+        self.written: Callable[[], None] = lambda: None
 
     # -- users -------------------------------------------------------------------------------------------------------
 
@@ -51,11 +53,19 @@ class Accounts:
         self.state.users[user] = hash_password(password)
         if admin:
             self.state.roles.append((ADMIN_ROLE, user))
+        self.written()
+
+    def ensure_admin(self, user: str, stored: str) -> None:
+        """Let this user, with this hash of a password, be an administrator."""
+        self.state.users[user] = stored
+        if not self.is_admin(user):
+            self.state.roles.append((ADMIN_ROLE, user))
 
     def update_user(self, user: str, password: str) -> None:
         """Change a password; raises NacosError (400) for an unknown user."""
         self._known(user, f"user {user} not exist!")
         self.state.users[user] = hash_password(password)
+        self.written()
 
     def delete_user(self, user: str) -> None:
         """Delete a user; raises NacosError (400) for an administrator."""
@@ -63,6 +73,7 @@ class Accounts:
             raise invalid(f"cannot delete admin: {user}")
         self.state.users.pop(user, None)
         self.state.roles = [pair for pair in self.state.roles if pair[1] != user]
+        self.written()
 
     def password_fits(self, user: str, password: str) -> bool:
         """Whether this is the user's password."""
@@ -91,12 +102,14 @@ class Accounts:
         if (role, user) in self.state.roles:
             raise invalid(f"user '{user}' already bound to the role '{role}'!")
         self.state.roles.append((role, user))
+        self.written()
 
     def delete_role(self, role: str, user: str | None) -> None:
         """Take a role from one user, or with None delete it altogether; raises NacosError (400)."""
         if role == ADMIN_ROLE:
             raise invalid(f"role '{ADMIN_ROLE}' is not permitted to delete!")
         self.state.roles = [pair for pair in self.state.roles if pair[0] != role or user not in {None, pair[1]}]
+        self.written()
 
     # -- permissions -------------------------------------------------------------------------------------------------
 
@@ -108,10 +121,12 @@ class Accounts:
             raise invalid(f"invalid action: {permission.action}")
         if permission not in self.state.permissions:
             self.state.permissions.append(permission)
+        self.written()
 
     def delete_permission(self, permission: Permission) -> None:
         """Revoke, known or not."""
         self.state.permissions = [one for one in self.state.permissions if one != permission]
+        self.written()
 
     def allows(self, user: str, action: str, resource: str) -> bool:
         """Whether one of the user's roles may do `action` (`r` or `w`) on `namespace:group:type/name`."""

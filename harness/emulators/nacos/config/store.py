@@ -52,11 +52,16 @@ class ConfigState:
 
 
 class ConfigStore:
-    """All configuration. `changed` is told each key whose visible content changed, at once."""
+    """All configuration.
 
-    def __init__(self, clock: Clock, changed: Callable[[ConfigKey], None] = lambda key: None) -> None:
+    `changed` is told each key whose visible content changed, at once; `written` every history row as it is made, after
+    the state was changed (what keeps state on disk listens there).
+    """
+
+    def __init__(self, clock: Clock) -> None:
         self.clock = clock
-        self.changed = changed
+        self.changed: Callable[[ConfigKey], None] = lambda key: None
+        self.written: Callable[[Record], None] = lambda record: None
         self.state = ConfigState()
 
     # -- reading -----------------------------------------------------------------------------------------------------
@@ -176,8 +181,10 @@ class ConfigStore:
 
     def _record(self, operation: str, entry: Entry, user: str, ip: str, variant: str = "formal") -> None:
         now = int(self.clock.time() * 1000)
-        self.state.history.append(Record(self.state.next_record, operation, entry, user, ip, now, variant))
+        record = Record(self.state.next_record, operation, entry, user, ip, now, variant)
+        self.state.history.append(record)
         self.state.next_record += 1
+        self.written(record)
 
     def history(self, key: ConfigKey) -> list[Record]:
         """The rows of one configuration, newest first."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from harness.emulators.nacos.naming.beats import Beats, is_http_client
 from harness.emulators.nacos.naming.model import Instance, Overlay, ServiceKey, ServiceMetadata
@@ -37,6 +37,16 @@ def save(registry: Registry) -> SavedNaming:
 def _saved(service: Service) -> SavedService:
     publications = {client: held for client, held in service.publications.items() if is_http_client(client)}
     return SavedService(service.ephemeral, service.metadata, publications, dict(service.overlays))
+
+
+def durable(registry: Registry, key: ServiceKey) -> SavedService | None:
+    """The part of a service that outlives a restart: persistent instances and explicit settings."""
+    service = registry.services.get(key)
+    if service is None or (service.ephemeral and service.metadata is None):
+        return None
+    saved = _saved(service)
+    kept = {client: many for client, many in saved.publications.items() if many and not many[0].ephemeral}
+    return replace(saved, publications=kept)
 
 
 def restore(beats: Beats, saved: SavedNaming) -> None:
