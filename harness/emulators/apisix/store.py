@@ -193,17 +193,23 @@ class Store(Table):
         return existed, revision
 
     async def swap(
-        self, key: str, value: Any, expected: int, created: int, ttl: float | None = None
+        self,
+        key: str,
+        value: Any,
+        before: Pair | None,
+        *,
+        ttl: float | None = None,
+        prepared: dict[str, Any] | None = None,
     ) -> tuple[int, Pair | None]:
-        """Store if the key's revision is `expected` (0: absent): the new revision, or 0 and what is there.
+        """Store over what was there (None: nothing): the new revision, or 0 and what is there instead.
 
-        `created` is the creation revision known for the key, 0 for a new one. Raises EtcdError.
+        `prepared` is the value for the data plane, when the caller has it already. Raises EtcdError.
         """
         lease = await self.etcd.grant(ttl) if ttl else ""
         raw = lua_json.encode(value)
-        revision, other = await self.etcd.swap(self.prefix + key, raw, expected, lease)
+        revision, other = await self.etcd.swap(self.prefix + key, raw, before.modified if before else 0, lease)
         if revision:
-            self._wrote(key, raw, created or revision, revision)
+            self._wrote(key, raw, before.created if before else revision, revision, prepared)
         return revision, other
 
     async def delete(self, key: str, *, prefix: bool = False) -> int:
@@ -214,8 +220,8 @@ class Store(Table):
             self._take([Pair(self.prefix + known, None, 0, revision) for known in gone], own=True)
         return deleted
 
-    def _wrote(self, key: str, raw: bytes, created: int, revision: int) -> None:
-        self._take([Pair(self.prefix + key, raw, created, revision)], own=True)
+    def _wrote(self, key: str, raw: bytes, created: int, revision: int, prepared: dict[str, Any] | None = None) -> None:
+        self._take([Pair(self.prefix + key, raw, created, revision)], own=True, prepared=prepared)
 
     # following
 
@@ -260,7 +266,7 @@ class Store(Table):
             del self._seen[known]
         self._progress.set()
 
-    def _take(self, pairs: Sequence[Pair], own: bool = False) -> None:
+    def _take(self, pairs: Sequence[Pair], own: bool = False, prepared: dict[str, Any] | None = None) -> None:
         changes: list[Change] = []
         for pair in pairs:
             key = pair.key[len(self.prefix) :]
@@ -271,7 +277,7 @@ class Store(Table):
                 self._seen[kind, id_] = pair.modified
             self._remember(key, pair)
             if id_ and pair.value != PLACEHOLDER:
-                changes.extend(self._change(kind, id_, pair))
+                changes.extend(self._change(kind, id_, pair, prepared))
         self._apply(changes)
 
     def _remember(self, key: str, pair: Pair) -> None:
@@ -280,10 +286,12 @@ class Store(Table):
         else:
             self._stored[key] = pair
 
-    def _change(self, kind: str, id_: str, pair: Pair) -> list[Change]:
+    def _change(self, kind: str, id_: str, pair: Pair, prepared: dict[str, Any] | None) -> list[Change]:
         """What a pair means for the table; a value that the data plane can't use leaves the last good one."""
         if pair.value is None:
             return [(kind, id_, None)] if id_ in self._kinds[kind] else []
+        if prepared is not None:
+            return [(kind, id_, Entry(kind, id_, {**prepared, "id": id_}, pair.created, pair.modified))]
         entry = self._entry(kind, id_, pair.value, pair.created, pair.modified)
         return [(kind, id_, entry)] if entry is not None else []
 

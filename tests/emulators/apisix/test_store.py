@@ -109,13 +109,13 @@ def test_own_writes_are_in_place_when_they_return_and_told_once(etcd: EtcdProces
 def test_swap_writes_only_over_what_was_known(etcd: EtcdProcess) -> None:
     async def scenario() -> None:
         async with started(etcd, "/swap") as store:
-            revision, _ = await store.swap("/routes/1", {"n": 1}, 0, 0)
+            revision, _ = await store.swap("/routes/1", {"n": 1}, None)
             assert revision
-            refused, other = await store.swap("/routes/1", {"n": 2}, 0, 0)
+            refused, other = await store.swap("/routes/1", {"n": 2}, None)
             assert refused == 0
             assert isinstance(other, Pair)
             assert (other.modified, other.value) == (revision, b'{"n":1}')
-            assert (await store.swap("/routes/1", {"n": 2}, revision, other.created))[0] > revision
+            assert (await store.swap("/routes/1", {"n": 2}, other))[0] > revision
             assert store.get("routes")["1"].created_index == revision
 
     play(scenario)

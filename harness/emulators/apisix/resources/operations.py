@@ -113,14 +113,15 @@ class Operations:
         if call.path or (isinstance(conf, dict) and _id_in(conf) is not None):
             raise Refused(f"wrong {call.kind.label} id, do not need it")
         _check_forbidden(conf)
-        await call.kind.check(None, deepcopy(conf), self._desk, Occasion(parent=call.parent))
+        checked = deepcopy(conf)
+        await call.kind.check(None, checked, self._desk, Occasion(parent=call.parent))
         conf = _object(conf)
         call.kind.encrypt(conf, self._desk)
         self._stamp(conf, None)
         _, revision = await self._store.etcd.put(f"{self._store.prefix}/gen_id", b"1")
         conf["id"] = f"{revision:020d}"
         key = _key(call, conf["id"])
-        await self._store.swap(key, conf, 0, 0, call.ttl)
+        await self._store.swap(key, conf, None, ttl=call.ttl, prepared=_for_the_plane(call.kind, checked, conf))
         return Outcome(201, {"key": self._store.prefix + key, "value": conf})
 
     async def put(self, call: Call) -> Outcome:
@@ -135,29 +136,29 @@ class Operations:
         conf = _given(call)
         name, conf = _identified(call.kind, name, conf, need_id=True)
         _check_forbidden(conf)
-        await call.kind.check(name, deepcopy(conf), self._desk, Occasion(manager=manager, parent=call.parent))
+        checked = deepcopy(conf)
+        await call.kind.check(name, checked, self._desk, Occasion(manager=manager, parent=call.parent))
         if call.kind.directory == "plugin_metadata":
             conf["id"] = name
         call.kind.encrypt(conf, self._desk)
         key = _key(call, call.kind.key_of(name, conf))
         if call.kind.directory == "credentials":
             await self._check_consumer(call.parent)
-        return await self._replace(call, key, conf)
+        return await self._replace(call, key, conf, checked)
 
     async def _check_consumer(self, name: str) -> None:
         if await self._store.known(f"/consumers/{name}") is None:
             raise Refused("consumer not found", 404)
 
-    async def _replace(self, call: Call, key: str, conf: dict[str, Any]) -> Outcome:
+    async def _replace(self, call: Call, key: str, conf: dict[str, Any], checked: dict[str, Any]) -> Outcome:
         """Write unless another writer was first; then look again, since the time of creation must be kept."""
         before = self._store.remembered(key)
         for _ in range(TRIES):
             stamped = dict(conf)
             if call.kind.directory != "plugin_metadata":
                 self._stamp(stamped, before)
-            revision, other = await self._store.swap(
-                key, stamped, before.modified if before else 0, before.created if before else 0, call.ttl
-            )
+            plain = _for_the_plane(call.kind, checked, stamped)
+            revision, other = await self._store.swap(key, stamped, before, ttl=call.ttl, prepared=plain)
             if revision:
                 answer = {"key": self._store.prefix + key, "value": stamped}
                 return Outcome(200 if before else 201, answer)
@@ -184,7 +185,7 @@ class Operations:
         _, conf = _identified(call.kind, name, conf, need_id=True)
         await call.kind.check(name, deepcopy(conf), self._desk, Occasion(manager=manager))
         call.kind.encrypt(conf, self._desk)
-        revision, _ = await self._store.swap(key, conf, pair.modified, pair.created, call.ttl)
+        revision, _ = await self._store.swap(key, conf, pair, ttl=call.ttl)
         if not revision:
             raise EtcdError("value changed before overwritten")
         return Outcome(200, {"key": self._store.prefix + key, "value": conf})
@@ -228,6 +229,18 @@ class Operations:
             created = previous.get("create_time") or now if isinstance(previous, dict) else now
         conf["create_time"] = created
         conf["update_time"] = now
+
+
+def _for_the_plane(kind: Kind, checked: Any, stored: dict[str, Any]) -> dict[str, Any] | None:
+    """The copy that the check filled with defaults, still in plain; None where a key may have come encrypted."""
+    plain = _object(checked)
+    upstream = plain.get("upstream") or {}
+    if kind.directory == "ssls" or "tls" in plain or "tls" in upstream:
+        return None
+    for name in ("create_time", "update_time"):
+        if name in stored:
+            plain[name] = stored[name]
+    return plain
 
 
 def _not_found() -> Refused:

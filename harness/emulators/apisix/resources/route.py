@@ -7,7 +7,12 @@ from typing import Any
 from harness.emulators.apisix.lua_source import evaluated_type
 from harness.emulators.apisix.match import expression, json_path
 from harness.emulators.apisix.resources.kind import Desk, Kind, Occasion, Refused, check_plugins, check_references
-from harness.emulators.apisix.resources.upstream import UPSTREAM, check_upstream, decrypt_upstream, encrypt_upstream
+from harness.emulators.apisix.resources.upstream import (
+    UPSTREAM,
+    check_inner_upstream,
+    decrypt_upstream,
+    encrypt_upstream,
+)
 from harness.emulators.apisix.schema.common import (
     ENABLE_WEBSOCKET,
     HOST,
@@ -87,8 +92,7 @@ class Routes(Kind):
         check_not_both(conf, "host", "hosts")
         check_not_both(conf, "remote_addr", "remote_addrs")
         self.check_schema(conf)
-        if conf.get("upstream"):
-            await check_upstream(conf["upstream"], desk, occasion)
+        await check_inner_upstream(conf.get("upstream"), desk, occasion)
         if occasion.references:
             await check_references(conf, ("upstream_id", "service_id", "plugin_config_id"), desk)
         check_plugins(conf, desk)

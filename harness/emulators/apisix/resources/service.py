@@ -14,7 +14,12 @@ from harness.emulators.apisix.resources.kind import (
     users,
 )
 from harness.emulators.apisix.resources.route import check_lua
-from harness.emulators.apisix.resources.upstream import UPSTREAM, check_upstream, decrypt_upstream, encrypt_upstream
+from harness.emulators.apisix.resources.upstream import (
+    UPSTREAM,
+    check_inner_upstream,
+    decrypt_upstream,
+    encrypt_upstream,
+)
 from harness.emulators.apisix.schema.common import ENABLE_WEBSOCKET, HOST, ID, METADATA, PLUGINS, SCRIPT, listed, obj
 
 SERVICE = obj(
@@ -41,8 +46,7 @@ class Services(Kind):
 
     async def check(self, id_: Any, conf: Any, desk: Desk, occasion: Occasion) -> None:
         self.check_schema(conf)
-        if conf.get("upstream"):
-            await check_upstream(conf["upstream"], desk, occasion)
+        await check_inner_upstream(conf.get("upstream"), desk, occasion)
         if occasion.references:
             await check_references(conf, ("upstream_id",), desk)
         check_plugins(conf, desk)

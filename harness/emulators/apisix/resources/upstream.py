@@ -142,6 +142,17 @@ async def check_upstream(conf: Any, desk: Desk, occasion: Occasion) -> None:
     reason = _UPSTREAM.check(conf)
     if reason is not None:
         raise Refused(f"invalid configuration: {reason}")
+    await _check_rest(conf, desk)
+
+
+async def check_inner_upstream(conf: Any, desk: Desk, occasion: Occasion) -> None:
+    """The same for an upstream within a route or service whose schema, and so the upstream's, has passed."""
+    if conf:
+        _check_brackets(conf)
+        await _check_rest(conf, desk)
+
+
+async def _check_rest(conf: dict[str, Any], desk: Desk) -> None:
     _check_ports(conf.get("nodes"))
     await _check_client_certificate(conf.get("tls") or {}, desk)
     reason = upstream_problem(conf, desk)
