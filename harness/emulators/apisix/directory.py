@@ -10,7 +10,7 @@ from typing import Any
 from harness.emulators.apisix.consumers import ConsumerEntry, ConsumerIndex
 from harness.emulators.apisix.plugins.base import Plugin
 from harness.emulators.apisix.plugins.registry import BY_NAME
-from harness.emulators.apisix.schema.validate import Validator
+from harness.emulators.apisix.schema.validate import Validator, is_secret_reference
 from harness.emulators.apisix.store import Entry
 
 log = logging.getLogger(__name__)
@@ -66,11 +66,21 @@ class Directory:
         own = copy.deepcopy(conf)
         own.pop("_meta", None)
         own = dict(self._secret(own))
+        if _has_reference(own):
+            # consumer.lua: closed, lest the reference itself be taken for the credential
+            log.error("failed to resolve secret reference in consumer auth credential, skipping consumer: %s", id_)
+            return None
         problem = self._validator(kind).check(own)
         if problem:
             log.error("plugin %s of consumer %s: %s", kind.name, id_, problem)
             return None
         return own
+
+
+def _has_reference(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return any(_has_reference(member) for member in value.values())
+    return is_secret_reference(value)
 
 
 def _consumer(entry: Entry, auth_conf: Mapping[str, Any], credential: str, modified: int = 0) -> ConsumerEntry:

@@ -10,6 +10,8 @@ from harness.emulators.apisix.exchange import Response
 from harness.emulators.apisix.proxy.answer import Answer
 from harness.emulators.apisix.proxy.upstream import Keepalive, Pools, Target
 
+#: what the gateway's own client calls itself
+_AGENT = "User-Agent: lua-resty-http/0.17.2 (Lua) ngx_lua/10030"
 _KEEPALIVE = Keepalive(size=32)
 
 
@@ -100,6 +102,8 @@ def _head(
     if "host" not in named:
         lines.append(f"Host: {host}")
     lines += [f"{name}: {value}" for name, value in headers]
+    if "user-agent" not in named:
+        lines.append(_AGENT)
     if "content-length" not in named and (body or method in ("POST", "PUT", "PATCH")):
         lines.append(f"Content-Length: {len(body)}")
     if not keepalive and "connection" not in named:

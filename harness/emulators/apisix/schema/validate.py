@@ -16,6 +16,9 @@ from harness.emulators.apisix.schema.wording import type_name
 #: None when the value is fine, else the reason.
 Check = Callable[[Any], str | None]
 
+#: keywords whose value the library walks over
+_LISTS = ("enum", "required", "allOf", "anyOf", "oneOf")
+
 
 def is_secret_reference(value: Any) -> bool:
     """Whether a value is a string that is looked up at run time."""
@@ -51,6 +54,8 @@ class Validator:
         return self._known.get(id(schema)) or self._compile_once(schema)
 
     def _compile_once(self, schema: Mapping[str, Any]) -> Check:
+        if any(isinstance(schema.get(word), str) for word in _LISTS):
+            raise ValueError("bad argument #1 to 'ipairs' (table expected, got string)")
         steps: list[Check] = []
         skips_references = schema.get("type") in (None, "string")
 

@@ -71,5 +71,7 @@ def test_options(build: Any, request_of: Any, run: Any) -> None:
 
 
 def test_schema(refusal: Any) -> None:
+    odd = {"body_schema": {"properties": {"a": {"enum": "x"}}}}
+    assert refusal(RequestValidation, odd) == "bad argument #1 to 'ipairs' (table expected, got string)"
     assert refusal(RequestValidation, {"body_schema": {"type": "nope"}}) == "invalid JSON type: nope"
     assert "matches none of the required" in (refusal(RequestValidation, {}) or "")
