@@ -18,7 +18,7 @@ class ReplicaHandle:
 
     def __init__(self, replica: Replica) -> None:
         self._replica = replica
-        self._connection: tuple[str, HTTPConnection] | None = None
+        self._connection: tuple[int | None, HTTPConnection] | None = None
 
     def __repr__(self) -> str:
         return f"<{self.service}/{self.index} {self.state} {self.http}>"
@@ -76,7 +76,7 @@ class ReplicaHandle:
     @property
     def journal(self) -> list[dict[str, Json]]:
         """The requests that this replica received since the last reset, oldest first."""
-        entries: list[dict[str, Json]] = self.ask("GET", "/_stub/journal")["entries"]
+        entries: list[dict[str, Json]] = self.ask("GET", "/_stub/journal")["requests"]
         return entries
 
     def set(
@@ -110,9 +110,9 @@ class ReplicaHandle:
         return json.loads(text) if text else None
 
     def _connect(self) -> HTTPConnection:
-        """The kept connection, or a new one when the replica has moved to another port."""
-        if self._connection is None or self._connection[0] != self.http:
-            self._connection = (self.http, HTTPConnection(self.http, timeout=5))
+        """The kept connection, or a new one when the replica is another process than before."""
+        if self._connection is None or self._connection[0] != self.pid:
+            self._connection = (self.pid, HTTPConnection(self.http, timeout=5))
         return self._connection[1]
 
     def revive(self) -> None:
