@@ -48,6 +48,7 @@ class Upstream:
         "_pools",
         "_service",
         "_tells",
+        "_uncounted",
         "_ways",
         "conf",
         "key",
@@ -96,6 +97,8 @@ class Upstream:
         self.picker = Picker(conf, nodes, balancing, key=key)
         self._checked = bool(conf.get("checks"))
         self._checker: Checker | None = None
+        #: the tries of the request that had the checker made: there it comes too late for them (healthcheck_manager.lua)
+        self._uncounted: Sequence[Try] = ()
         self._tells = self._checked or conf.get("type") in ("least_conn", "ewma")
         self.tls: ssl.SSLContext | None = None
 
@@ -135,6 +138,8 @@ class Upstream:
         if not self.picker.nodes:
             return _NO_NODE
         if self._checked and self._checker is None:
+            if self._plane.checkers.find(self.key) is None:
+                self._uncounted = ctx.tries
             self._check()
         return self.picker.pick(ctx) or _NONE_LEFT
 
@@ -157,7 +162,7 @@ class Upstream:
             return
         self.picker.done(node, attempt.header_time)
         checker = self._checker
-        if checker is None or attempt.status is None:
+        if checker is None or attempt.status is None or any(attempt is one for one in self._uncounted):
             return
         if final:
             checker.report_status(node, attempt.status)

@@ -27,12 +27,12 @@ def _points(name: str, count: int) -> Iterator[int]:
 
 
 def circle(nodes: Sequence[Node]) -> tuple[list[int], list[Node]]:
-    """Sorted places and the node at each; weights count by their ratio. All weights 0 count as equal."""
+    """Sorted places and the node at each; weights count by their ratio. With all weights 0 the circle is empty."""
     weights = [int(node.weight) for node in nodes]
     divisor = math.gcd(*weights)
     places: list[tuple[int, int]] = []
     for index, node in enumerate(nodes):
-        share = weights[index] // divisor if divisor else 1
+        share = weights[index] // divisor if divisor else 0
         places += [(place, index) for place in _points(node.address.replace(":", "\0"), share * POINTS)]
     places.sort()
     return [place for place, _ in places], [nodes[index] for _, index in places]

@@ -173,6 +173,10 @@ def test_the_same_nodes_leave_the_turns_alone(request_of: Make) -> None:
     assert ports(made, [request_of()]) == [9]
 
 
+def test_a_hash_without_any_weight_finds_nobody(request_of: Make) -> None:
+    assert picker({"n:1": 0, "n:2": 0}, "chash", key="uri").pick(request_of()) is None
+
+
 def test_an_unknown_type_is_refused() -> None:
     with pytest.raises(ValueError, match="invalid balancer type: nope"):
         picker({}, "nope")
