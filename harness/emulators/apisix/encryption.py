@@ -5,10 +5,11 @@ from __future__ import annotations
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
 from collections.abc import Callable, Sequence
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-from cryptography.hazmat.primitives.padding import PKCS7
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers import Cipher, modes
 
 #: the keyring of APISIX's default configuration
 DEFAULT_KEYRING = ("qeddd145sfvddff3", "edd1c9f0985e76a2")
@@ -22,13 +23,19 @@ class Keyring:
     """
 
     def __init__(self, keys: Sequence[str] = DEFAULT_KEYRING, *, fields: bool = True) -> None:
-        self._ciphers = [_cipher(key.encode()) for key in keys]
+        self._keys = [_checked(key.encode()) for key in keys]
         self.fields = fields
+
+    @cached_property
+    def _ciphers(self) -> list[Cipher[modes.CBC]]:
+        return [_cipher(key) for key in self._keys]
 
     def encrypt(self, plain: str) -> str:
         """Base64 of the encrypted text, or the text itself without keys."""
-        if not self._ciphers:
+        if not self._keys:
             return plain
+        from cryptography.hazmat.primitives.padding import PKCS7
+
         encryptor = self._ciphers[0].encryptor()
         padder = PKCS7(128).padder()
         padded = padder.update(plain.encode("utf-8", "surrogateescape")) + padder.finalize()
@@ -36,7 +43,7 @@ class Keyring:
 
     def decrypt(self, stored: str) -> str | None:
         """The plain text, or None when no key fits."""
-        if not self._ciphers:
+        if not self._keys:
             return stored
         try:
             raw = b64decode(stored, validate=True)
@@ -77,13 +84,21 @@ def _or_same(change: Callable[[str], str | None], value: Any) -> Any:
     return value if changed is None else changed
 
 
-def _cipher(key: bytes) -> Cipher[modes.CBC]:
+def _checked(key: bytes) -> bytes:
     if len(key) not in (16, 32):
         raise ValueError(f"a key of the data_encryption keyring has 16 or 32 bytes, not {len(key)}")
+    return key
+
+
+def _cipher(key: bytes) -> Cipher[modes.CBC]:
+    from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes  # at first use: it costs a start 30 ms
+
     return Cipher(algorithms.AES(key), modes.CBC(key[:16]))
 
 
 def _open(cipher: Cipher[modes.CBC], raw: bytes) -> str | None:
+    from cryptography.hazmat.primitives.padding import PKCS7
+
     try:
         decryptor = cipher.decryptor()
         padded = decryptor.update(raw) + decryptor.finalize()

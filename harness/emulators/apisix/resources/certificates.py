@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
-
 from harness.emulators.apisix.encryption import Keyring
 
 
 def certificate_problem(pem: str) -> str | None:
     """What is wrong with a certificate (or a chain), or None."""
+    from cryptography import x509  # imported at first use: it costs a start 50 ms
+
     try:
         found = x509.load_pem_x509_certificates(pem.encode("utf-8", "surrogateescape"))
     except ValueError:
@@ -28,6 +26,9 @@ def pair_problem(certificate: str, key: Any, keyring: Keyring) -> str | None:
     plain = keyring.decrypt_key(key)
     if plain is None:
         return "failed to decrypt previous encrypted key"
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
     try:
         load_pem_private_key(plain.encode("utf-8", "surrogateescape"), None)
     except (ValueError, TypeError, UnsupportedAlgorithm):

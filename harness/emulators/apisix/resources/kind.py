@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar
 
 from harness.emulators.apisix.encryption import Keyring
@@ -69,8 +70,10 @@ class Kind:
     #: consumer | metadata: which schema of a plugin counts
     plugin_role: ClassVar[str] = ""
 
-    def __init__(self) -> None:
-        self.validator = Validator(self.schema)
+    @cached_property
+    def validator(self) -> Validator:
+        """The compiled schema."""
+        return Validator(self.schema)
 
     async def check(self, id_: Any, conf: Any, desk: Desk, occasion: Occasion) -> None:
         """Raise Refused unless `conf` (a copy; defaults are filled in) may be stored under `id_`."""

@@ -6,9 +6,6 @@ import re
 from base64 import b64decode
 from binascii import Error as Base64Error
 
-from google.protobuf.descriptor_pb2 import FileDescriptorSet
-from google.protobuf.message import DecodeError
-
 _FILE = "filename for loaded"
 _BLANK = re.compile(r"(\s+|//[^\n]*|/\*.*?\*/)*", re.DOTALL)
 _TOKEN = re.compile(
@@ -30,6 +27,9 @@ def problem(content: str) -> str | None:
 
 
 def _is_descriptor_set(content: str) -> bool:
+    from google.protobuf.descriptor_pb2 import FileDescriptorSet  # imported at first use: it costs a start 20 ms
+    from google.protobuf.message import DecodeError
+
     try:
         raw = b64decode(content.strip(), validate=True)
         return bool(FileDescriptorSet.FromString(raw).file)

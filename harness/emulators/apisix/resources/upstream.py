@@ -127,26 +127,16 @@ HASH_VARS: Schema = text(
 HASH_HEADER: Schema = text(pattern="^[a-zA-Z0-9-_]+$")
 HASH_COMBINATIONS: Schema = text()
 
-_UPSTREAM = Validator(UPSTREAM)
 _HASH_KEYS = {
-    "vars": Validator(HASH_VARS),
-    "header": Validator(HASH_HEADER),
-    "cookie": Validator(HASH_HEADER),
-    "vars_combinations": Validator(HASH_COMBINATIONS),
+    "vars": HASH_VARS,
+    "header": HASH_HEADER,
+    "cookie": HASH_HEADER,
+    "vars_combinations": HASH_COMBINATIONS,
 }
 
 
-async def check_upstream(conf: Any, desk: Desk, occasion: Occasion) -> None:
-    """Raise Refused for an upstream that APISIX would not take (upstream.lua, check_upstream_conf)."""
-    _check_brackets(conf)
-    reason = _UPSTREAM.check(conf)
-    if reason is not None:
-        raise Refused(f"invalid configuration: {reason}")
-    await _check_rest(conf, desk)
-
-
 async def check_inner_upstream(conf: Any, desk: Desk, occasion: Occasion) -> None:
-    """The same for an upstream within a route or service whose schema, and so the upstream's, has passed."""
+    """Raise Refused for an upstream in a route or service that APISIX would not take; the schema has passed."""
     if conf:
         _check_brackets(conf)
         await _check_rest(conf, desk)
@@ -178,7 +168,7 @@ def _hash_problem(conf: dict[str, Any]) -> str | None:
         return None
     if not key and key != "":
         return "missing key"
-    reason = _HASH_KEYS[str(kind)].check(key)
+    reason = Validator(_HASH_KEYS[str(kind)]).check(key)
     return None if reason is None else f"invalid configuration: {reason}"
 
 
@@ -247,7 +237,9 @@ class Upstreams(Kind):
     schema = UPSTREAM
 
     async def check(self, id_: Any, conf: Any, desk: Desk, occasion: Occasion) -> None:
-        await check_upstream(conf, desk, occasion)
+        _check_brackets(conf)
+        self.check_schema(conf)
+        await _check_rest(conf, desk)
 
     async def check_delete(self, id_: str, desk: Desk) -> None:
         for directory, label, only_plugins in _USERS:
