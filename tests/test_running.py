@@ -19,6 +19,7 @@ from harness.wait import until
 
 SMALL = """
 name: small
+environments: {dev: {}, test: {}}
 services:
   hello:
     replicas: 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from typing import Any
 
@@ -9,6 +10,10 @@ from harness.emulators.apisix.context import Context
 
 #: A body is kept with its request up to this size, in bytes.
 KEPT_BODY = 4096
+#: Names of fields and arguments that carry credentials: told masked, whoever asks.
+CREDENTIAL = re.compile(r"authorization|cookie|apikey|api[-_]key|jwt|token|secret|password|signature", re.I)
+MASK = "***"
+_ARGUMENT = re.compile(r"(?<=[?&])([^=&#]*)=([^&#]*)")
 
 
 class Journal:
@@ -43,6 +48,14 @@ def _carries(ctx: Context, request_id: str) -> bool:
     return any(value == request_id for lower, _, value in fields if lower.endswith("request-id"))
 
 
+def _fields(items: list[tuple[str, str, str]]) -> list[list[str]]:
+    return [[name, MASK if CREDENTIAL.search(lower) else value] for lower, name, value in items]
+
+
+def _target(target: str) -> str:
+    return _ARGUMENT.sub(lambda found: f"{found[1]}={MASK}" if CREDENTIAL.search(found[1]) else found[0], target)
+
+
 def tell(ctx: Context) -> dict[str, Any]:
     """One request and its way, as JSON can hold it; times in seconds."""
     route = ctx.route
@@ -51,16 +64,16 @@ def tell(ctx: Context) -> dict[str, Any]:
         "client": ctx.remote_addr,
         "request": {
             "method": ctx.method,
-            "uri": ctx.target,
+            "uri": _target(ctx.target),
             "host": ctx.host,
-            "headers": [[name, value] for _, name, value in ctx.headers.items],
+            "headers": _fields(ctx.headers.items),
         },
         "route": route.id if route is not None else None,
         "route_name": route.value.get("name") if route is not None else None,
         "consumer": ctx.consumer.name if ctx.consumer is not None else None,
         "decisions": [{"phase": phase, "plugin": plugin, "said": said} for phase, plugin, said in ctx.trace or ()],
         "upstream": {
-            "uri": ctx.upstream_uri or ctx.target,
+            "uri": _target(ctx.upstream_uri or ctx.target),
             "tries": [
                 {
                     "node": attempt.address,
@@ -76,7 +89,7 @@ def tell(ctx: Context) -> dict[str, Any]:
         "response": {
             "status": ctx.status,
             "from_upstream": ctx.from_upstream,
-            "headers": [[name, value] for _, name, value in ctx.response.items],
+            "headers": _fields(ctx.response.items),
             "body_bytes": ctx.body_bytes_sent,
         },
     }
