@@ -128,9 +128,23 @@ def connection_of(nacos: NacosServer, port: int) -> str:
     return nacos.call(find)
 
 
+@asynccontextmanager
+async def configuration(nacos: NacosServer, folder: Path) -> AsyncIterator[Any]:
+    service = await sdk.NacosConfigService.create_config_service(client_config(nacos, folder))
+    try:
+        yield service
+    finally:
+        # without its shutdown the SDK's tasks swallow their cancellation and hold up the loop for good
+        await asyncio.gather(service.shutdown(), look_now(service))
+
+
+async def look_now(service: Any) -> None:
+    """The SDK's listening loop looks around every 5 s only; this is its own way to be woken."""
+    await service.grpc_client_proxy.execute_config_listen_channel.put(None)
+
+
 def test_configuration_is_published_read_watched_and_removed(nacos: NacosServer, tmp_path: Path) -> None:
     async def story() -> None:
-        service = await sdk.NacosConfigService.create_config_service(client_config(nacos, tmp_path))
         seen: list[str] = []
 
         async def note(tenant: str, group: str, data_id: str, content: str) -> None:
@@ -139,15 +153,16 @@ def test_configuration_is_published_read_watched_and_removed(nacos: NacosServer,
         def param(content: str = "", **more: Any) -> Any:
             return sdk.ConfigParam(data_id="bi-basic.yaml", group="BI", content=content, **more)
 
-        assert await service.publish_config(param("a: 1", type="yaml"))
-        assert await service.get_config(param()) == "a: 1"
-        await service.add_listener("bi-basic.yaml", "BI", note)
-        # the SDK looks at a new listener on a tick of 5 s only
-        await eventually(lambda: nacos.call(lambda node: len(node.site.domain.listeners.by_key)) == 1, 10)
-        assert await service.publish_config(param("a: 2", type="yaml"))
-        await eventually(lambda: seen[-1:] == ["a: 2"])
-        assert await service.remove_config(param())
-        assert await service.get_config(param()) in (None, "")
+        async with configuration(nacos, tmp_path) as service:
+            assert await service.publish_config(param("a: 1", type="yaml"))
+            assert await service.get_config(param()) == "a: 1"
+            await service.add_listener("bi-basic.yaml", "BI", note)
+            await look_now(service)
+            await eventually(lambda: nacos.call(lambda node: len(node.site.domain.listeners.by_key)) == 1, 10)
+            assert await service.publish_config(param("a: 2", type="yaml"))
+            await eventually(lambda: seen[-1:] == ["a: 2"])
+            assert await service.remove_config(param())
+            assert await service.get_config(param()) in (None, "")
 
     asyncio.run(story())
 
