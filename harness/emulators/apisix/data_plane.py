@@ -74,6 +74,8 @@ class DataPlane:
         self._trusts: dict[str, bool] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self.requests = 0
+        #: the TLS listener's, once it listens
+        self.https_port: int | None = None
         self.resolver = Resolver(clock=clock, random=self.random)
         self.checkers = Checkers(clock)
         alpn = ["http/1.1"]

@@ -12,6 +12,7 @@ from harness.emulators.apisix.control import make_control
 from harness.emulators.apisix.data_plane import DataPlane
 from harness.emulators.apisix.etcd import Etcd, EtcdError
 from harness.emulators.apisix.exchange import App
+from harness.emulators.apisix.facts import facts_of
 from harness.emulators.apisix.harness_api import HarnessApi
 from harness.emulators.apisix.pages import SERVER
 from harness.emulators.apisix.plane_reports import PlaneReports
@@ -80,6 +81,7 @@ class Gateway:
             await self._open("http", address, self.plane, shared=shared)
         for address in settings.https:
             await self._open("https", address, self.plane, scheme="https", shared=shared)
+            self.plane.https_port = self.listeners["https"][0].port
         version = f"APISIX/{settings.version}"
         if settings.admin is not None:
             await self._open(
@@ -90,6 +92,7 @@ class Gateway:
             await self._open("control", settings.control, self._serve(api.app, SERVER))
         if settings.prometheus is not None:
             metrics = metrics_of(self.plane.scope(Prometheus, ("", "", 0)))
+            metrics.facts = lambda: facts_of(self)
             await self._open("prometheus", settings.prometheus, self._serve(export_app(metrics), SERVER))
 
     def _serve(self, app: App, server: str) -> Handler:

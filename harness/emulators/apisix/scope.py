@@ -40,6 +40,11 @@ class PlaneScope:
         entry = self._plane.store.get(kind).get(id_)
         return entry.value if entry is not None else None
 
+    @property
+    def https_port(self) -> int | None:
+        """The port of the TLS listener, if there is one."""
+        return self._plane.https_port
+
     def shared(self, name: str) -> Shared:
         """The shared store of that name."""
         return self._plane.shared.get(name)

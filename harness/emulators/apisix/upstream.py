@@ -52,6 +52,7 @@ class Upstream:
         "_ways",
         "conf",
         "key",
+        "names_port",
         "pass_host",
         "picker",
         "retries",
@@ -69,6 +70,8 @@ class Upstream:
         self.scheme: str = conf.get("scheme") or "http"
         self.pass_host: str = conf.get("pass_host") or "pass"
         self.upstream_host: str = conf.get("upstream_host") or ""
+        #: whether pass_host "node" tells the node's port as well
+        self.names_port = True
         retries = conf.get("retries")
         self.retries: int | None = int(retries) if retries is not None and retries >= 0 else None
         self.retry_timeout = float(conf.get("retry_timeout") or 0)
@@ -177,7 +180,7 @@ class Upstream:
             return ctx.upstream_host or named_host
         if self.pass_host == "rewrite":
             return self.upstream_host
-        return node.named(self.scheme)
+        return node.named(self.scheme) if self.names_port else node.name
 
     def pool(self, node: Node, ctx: Context, host: str) -> tuple[Pool, str]:
         """The connections to a node, and its address as text."""

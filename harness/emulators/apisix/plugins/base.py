@@ -66,6 +66,11 @@ class Scope(Protocol):
         """The value of a resource ("services", "1") as it is now, or None."""
         ...
 
+    @property
+    def https_port(self) -> int | None:
+        """The port of the gateway's TLS listener, None without one."""
+        ...
+
     def shared(self, name: str) -> Shared:
         """The shared store of that name, made at first use."""
         ...

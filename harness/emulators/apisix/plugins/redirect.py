@@ -48,7 +48,7 @@ class Redirect(Plugin):
         super().__init__(conf, scope)
         self._code: int = conf["ret_code"]
         self._to_https = bool(conf.get("http_to_https"))
-        self._secure = _template(_secure_uri(scope.attr.get("https_port")))
+        self._secure = _template(_secure_uri(scope.attr.get("https_port") or scope.https_port))
         self._uri = _template(conf["uri"]) if "uri" in conf else None
         self._regex = pcre.compile(conf["regex_uri"][0]) if "regex_uri" in conf else None
         self._replace = substitution(conf["regex_uri"][1]) if "regex_uri" in conf else None

@@ -28,7 +28,13 @@ class _Split:
     def _choice(entry: dict[str, Any], scope: Scope) -> Any:
         if "upstream_id" in entry:
             return str(entry["upstream_id"])
-        return scope.upstream(entry["upstream"]) if "upstream" in entry else None
+        if "upstream" not in entry:
+            return None
+        upstream = scope.upstream(entry["upstream"])
+        if upstream is not None and entry["upstream"].get("scheme") != "https":
+            # traffic-split.lua doesn't settle the scheme before a node is picked, so its port is never named
+            upstream.names_port = False
+        return upstream
 
     def next(self) -> Any:
         return self._choices[int(next(self._turns).host)]

@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from random import Random
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import unquote
 
@@ -82,6 +83,7 @@ class MemoryScope:
     random: Random = field(default_factory=lambda: Random(7))
     resource: tuple[str, str, int] = ("routes", "1", 1)
     attr: Mapping[str, Any] = field(default_factory=dict)
+    https_port: int | None = None
     plugins: Mapping[str, type[Plugin]] = field(default_factory=dict)
     resources: dict[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)
     stores: dict[str, MemoryStore] = field(default_factory=dict)
@@ -119,8 +121,8 @@ class MemoryScope:
         return value
 
     def upstream(self, which: str | Mapping[str, Any]) -> Any:
-        """Stands for the compiled upstream: the id's entry in `upstreams`, or the configuration itself."""
-        return self.upstreams.get(which) if isinstance(which, str) else which
+        """Stands for the compiled upstream: the id's entry in `upstreams`, or an object with the configuration."""
+        return self.upstreams.get(which) if isinstance(which, str) else SimpleNamespace(conf=which)
 
     async def fetch(
         self,

@@ -15,7 +15,7 @@ def test_requests_that_match_go_elsewhere(build, request_of):
     hit, miss = request_of("/", headers={"X-V": "2"}), request_of("/")
     assert plugin.access(hit) is None
     assert plugin.access(miss) is None
-    assert hit.upstream["nodes"] == B["nodes"]
+    assert hit.upstream.conf["nodes"] == B["nodes"]
     assert miss.upstream is None
 
 
