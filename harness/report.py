@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +17,11 @@ if TYPE_CHECKING:
 EXCHANGES = 3
 BODY = 2000
 LOG_LINES = 15
-#: Header fields whose values are credentials.
-SECRET = frozenset({"authorization", "apikey", "cookie", "set-cookie", "x-api-key", "proxy-authorization"})
+#: Header fields and arguments whose values are credentials.
+SECRET = frozenset(
+    {"authorization", "apikey", "cookie", "set-cookie", "x-api-key", "proxy-authorization", "jwt", "api_key", "token"}
+)
+ARGUMENT = re.compile(r"(?<=[?&])([^=&#]*)=([^&#]*)")
 
 
 def sections(stack: Stack) -> list[tuple[str, str]]:
@@ -34,9 +37,13 @@ def sections(stack: Stack) -> list[tuple[str, str]]:
 def exchange_text(response: httpx.Response) -> str:
     """One request and its answer as text, credentials masked."""
     request = response.request
-    asked = [f"{request.method} {request.url.raw_path.decode()}", *_fields(request.headers.multi_items())]
+    asked = [f"{request.method} {_target(request.url.raw_path.decode())}", *_fields(request.headers.multi_items())]
     answered = [f"HTTP {response.status_code}", *_fields(response.headers.multi_items())]
     return "\n".join([*(f"> {line}" for line in asked), *(f"< {line}" for line in answered), _body(response)])
+
+
+def _target(target: str) -> str:
+    return ARGUMENT.sub(lambda found: f"{found[1]}=***" if found[1].lower() in SECRET else found[0], target)
 
 
 def _fields(pairs: Iterable[tuple[str, str]]) -> list[str]:
@@ -58,28 +65,25 @@ def _decisions(stack: Stack, count: int) -> str:
     return "\n".join(map(decision_text, entries)) or "the gateway saw no request"
 
 
-def decision_text(entry: dict[str, Any], indent: str = "") -> str:
-    """One entry of the gateway's journal as a tree."""
-    return _tree(entry, indent)
+def decision_text(entry: dict[str, Any]) -> str:
+    """One entry of the gateway's journal: the way of a request, in the order in which it was decided."""
+    request, response = entry["request"], entry["response"]
+    lines = [f"{request['method']} {request['uri']} (Host: {request['host']}) was answered {response['status']}"]
+    lines.append(f"  route     {entry['route'] or 'none matched'}")
+    if entry["consumer"]:
+        lines.append(f"  consumer  {entry['consumer']}")
+    lines.extend(f"  {said['phase']:<9} {said['plugin']}: {said['said']}" for said in entry["decisions"])
+    lines.extend(f"  upstream  {_try_text(attempt)}" for attempt in entry["upstream"]["tries"])
+    if entry["upstream"]["tries"]:
+        lines.append(f"  sent on   {request['method']} {entry['upstream']['uri']}")
+    lines.append(f"  answered  {'by the service' if response['from_upstream'] else 'by the gateway itself'}")
+    return "\n".join(lines)
 
 
-def _tree(value: Any, indent: str) -> str:
-    if isinstance(value, dict):
-        told = {str(key): inner for key, inner in value.items() if inner not in (None, "", [], {})}
-        return "\n".join(_branch(key, inner, indent) for key, inner in told.items())
-    if isinstance(value, list):
-        return "\n".join(_branch("-", inner, indent) for inner in value)
-    return f"{indent}{value}"
-
-
-def _branch(name: str, value: Any, indent: str) -> str:
-    if isinstance(value, dict | list) and not _is_short(value):
-        return f"{indent}{name}\n{_tree(value, indent + '  ')}"
-    return f"{indent}{name} {value if isinstance(value, str) else json.dumps(value)}"
-
-
-def _is_short(value: Any) -> bool:
-    return len(json.dumps(value)) < 80
+def _try_text(attempt: dict[str, Any]) -> str:
+    took = f" after {attempt['response_time'] * 1000:.1f} ms" if attempt["response_time"] is not None else ""
+    error = f": {attempt['error']}" if attempt["error"] else ""
+    return f"{attempt['node']} {attempt['status'] or 'no answer'}{took}{error}"
 
 
 def _logs(stack: Stack) -> Sequence[tuple[str, str]]:
