@@ -11,7 +11,8 @@ elif [ -x "$venv/bin/uv" ] || "$venv/bin/python" -m pip install --quiet --disabl
 else
     uv=
 fi
-if [ -n "$uv" ] && "$uv" pip install --quiet --python "$venv/bin/python" --editable "$requirement"; then
-    exit 0
+if [ -z "$uv" ] || ! "$uv" pip install --quiet --python "$venv/bin/python" --editable "$requirement"; then
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --editable "$requirement"
 fi
-exec "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --editable "$requirement"
+# so that the first start is as fast as the next ones, also where PYTHONDONTWRITEBYTECODE is set
+"$venv/bin/python" -m compileall -q harness stubs
