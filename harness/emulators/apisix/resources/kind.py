@@ -79,6 +79,9 @@ class Kind:
         """Raise Refused unless `conf` (a copy; defaults are filled in) may be stored under `id_`."""
         self.check_schema(conf)
 
+    async def bind(self, id_: Any, conf: Any, parent: str, desk: Desk, *, patch: bool = False) -> None:
+        """Tie a sub-resource to its owner before it is checked; raise Refused when that can't be."""
+
     def check_schema(self, conf: Any) -> None:
         """Raise Refused with the schema's words."""
         reason = self.validator.check(conf)

@@ -113,6 +113,7 @@ class Operations:
         if call.path or (isinstance(conf, dict) and _id_in(conf) is not None):
             raise Refused(f"wrong {call.kind.label} id, do not need it")
         _check_forbidden(conf)
+        await call.kind.bind(None, conf, call.parent, self._desk)
         checked = deepcopy(conf)
         await call.kind.check(None, checked, self._desk, Occasion(parent=call.parent))
         conf = _object(conf)
@@ -136,6 +137,7 @@ class Operations:
         conf = _given(call)
         name, conf = _identified(call.kind, name, conf, need_id=True)
         _check_forbidden(conf)
+        await call.kind.bind(name, conf, call.parent, self._desk)
         checked = deepcopy(conf)
         await call.kind.check(name, checked, self._desk, Occasion(manager=manager, parent=call.parent))
         if call.kind.directory == "plugin_metadata":
@@ -160,10 +162,18 @@ class Operations:
             plain = _for_the_plane(call.kind, checked, stamped)
             revision, other = await self._store.swap(key, stamped, before, ttl=call.ttl, prepared=plain)
             if revision:
+                if call.kind.directory == "services" and before is None:
+                    await self._reclaim(key)
                 answer = {"key": self._store.prefix + key, "value": stamped}
                 return Outcome(200 if before else 201, answer)
             before = other
         raise EtcdError("value changed before overwritten")
+
+    async def _reclaim(self, key: str) -> None:
+        """A new service must not inherit what a namesake left below its key."""
+        below = f"{key.removeprefix('/services/')}/graphql_cost_decorations/"
+        if any(id_.startswith(below) for id_ in self._desk.table.get("services")):
+            await self._store.delete(f"/services/{below}", prefix=True)
 
     async def patch(self, call: Call) -> Outcome:
         """Merge into the whole, or set what stands at a sub-path."""
@@ -174,6 +184,7 @@ class Operations:
             raise Refused("missing new configuration")
         if not sub_path and not isinstance(call.body, (dict, list)):
             raise Refused("invalid configuration")
+        await call.kind.bind(name, call.body, call.parent, self._desk, patch=True)
         pair = await self._store.read(key)
         if pair is None:
             raise _not_found()
