@@ -118,12 +118,12 @@ def _document(platform: Platform, compiled: Compiled, mask: Mask) -> Iterator[st
 
 
 def _remark(resource: Resource) -> str:
-    """A few words about where requests go."""
+    """A few words about where requests go; a resource given as it is may hold anything."""
     body = resource.body
     if resource.kind == "routes":
-        hosts = f" on {', '.join(body['hosts'])}" if "hosts" in body else ""
+        hosts = f" on {_words(body['hosts'])}" if body.get("hosts") else ""
         target = body.get("service_id") or body.get("upstream_id") or "its own upstream"
-        return f": {', '.join(body.get('uris', [body.get('uri', '')]))}{hosts} → {target}"
+        return f": {_words(body.get('uris') or body.get('uri'))}{hosts} → {target}"
     if resource.kind == "upstreams" and "service_name" in body:
         return f": instances of {body['service_name']} in Nacos"
     return ""
@@ -146,3 +146,7 @@ _Dumper.add_representer(str, _text)
 def _indented(data: Any, by: int) -> str:
     text = yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110, default_flow_style=False)
     return "".join(" " * by + line if line.strip() else line for line in text.splitlines(keepends=True))
+
+
+def _words(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
