@@ -1,0 +1,31 @@
+"""The README keeps its word: its code runs as it stands there."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+BLOCK = re.compile(r"^```python\n(.*?)^```$", re.M | re.S)
+
+
+@pytest.fixture(scope="module")
+def blocks(platform_file):
+    return BLOCK.findall((platform_file.parent.parent / "README.md").read_text())
+
+
+def test_the_scenario(blocks, tmp_path, platform_file):
+    (block,) = (text for text in blocks if "def test_" in text)
+    (tmp_path / "test_readme_example.py").write_text(block)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--platform", str(platform_file)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=90)
+    assert "2 passed" in done.stdout, done.stdout
+
+
+def test_the_python_interface(blocks, tmp_path):
+    (block,) = (text for text in blocks if "ApisixServer" in text)
+    done = subprocess.run([sys.executable, "-c", block], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("127.0.0.1:") == 3
