@@ -161,6 +161,11 @@ class RequestLua(Lua):
             return Exit(ctx.status or 200, self._text()) if self._said else None
         return self.verdict(code, body)
 
+    def left(self, ctx: Context, name: str) -> Any:
+        """What the user's Lua wrote to `ctx.<name>` in this request, as JSON's value; None when it didn't."""
+        table = ctx.notes.get(_TABLE)
+        return None if table is None else self.value(self._runtime.eval("rawget")(table, name))
+
     def filter_body(self, function: Any, ctx: Context, conf: Any, chunk: bytes, last: bool) -> bytes:
         """function(conf, ctx) with ngx.arg; what it leaves in ngx.arg[1]."""
         self._arg = [chunk.decode("latin-1"), last]
@@ -257,6 +262,7 @@ class RequestLua(Lua):
             "matched_route": lambda: {"value": value} if value else None,
             "balancer_ip": lambda: getter("balancer_ip")(ctx),
             "balancer_port": lambda: getter("balancer_port")(ctx),
+            "jwt_auth_payload": lambda: ctx.notes.get("jwt_auth_payload"),
         }
         read = fields.get(to_text(name))
         return self.table(read()) if read and read() is not None else None

@@ -68,8 +68,8 @@ class Acl(Plugin):
         """Refuse a caller with a denied label, or without an allowed one."""
         if ctx.consumer is not None:
             labels = {key: self._values(value, None) for key, value in ctx.consumer.labels.items()}
-        elif ctx.notes.get(EXTERNAL_USER):
-            labels = self._external(ctx.notes[EXTERNAL_USER])
+        elif user := ctx.notes.get(EXTERNAL_USER) or self._left_by_lua(ctx):
+            labels = self._external(user)
         else:
             return Exit(401, {"message": "Missing authentication."})
         denied, allowed = self.conf.get("deny_labels"), self.conf.get("allow_labels")
@@ -78,6 +78,14 @@ class Acl(Plugin):
         if allowed and not _shares(allowed, labels):
             return self._refusal
         return None
+
+    def _left_by_lua(self, ctx: Context) -> Any:
+        if not any(name.startswith("lua.") for name in ctx.notes):
+            return None
+        # a serverless function may have found the user; only then is Lua there already
+        from harness.emulators.apisix.lua_effects import RequestLua
+
+        return self.scope.keep("lua", lambda: RequestLua(self.scope)).left(ctx, EXTERNAL_USER)
 
     def _external(self, user: Any) -> dict[str, list[Any]]:
         key = self.conf.get("external_user_label_field_key") or self.conf["external_user_label_field"]

@@ -58,7 +58,7 @@ class ConsumerRestriction(Plugin):
 
     def access(self, ctx: Context) -> Exit | None:
         """Refuse a value that isn't allowed, and a request that has none."""
-        value = self._value(ctx)
+        value = str(self._value(ctx) or "")
         if not value:
             name = self.conf["type"]
             return Exit(401, {"message": f"The request is rejected, please check the {name} for this request"})

@@ -45,22 +45,21 @@ class ForwardAuth(Plugin):
     def __init__(self, conf: Conf, scope: Scope) -> None:
         super().__init__(conf, scope)
         extra = conf.get("extra_headers") or {}
+        self._reads_body = conf["request_method"] == "POST" or any("post_arg" in str(value) for value in extra.values())
         self._extra = [(name, variables.resolve(str(value))) for name, value in extra.items()]
 
     async def access(self, ctx: Context) -> Exit | None:
         """Ask the service."""
         conf = self.conf
-        body = b""
-        if conf["request_method"] == "POST":
-            body = await ctx.read_body()
-            if len(body) > conf["max_req_body_size"]:
-                return Exit(413)
+        body = await ctx.read_body() if self._reads_body else b""
+        if conf["request_method"] == "POST" and len(body) > conf["max_req_body_size"]:
+            return Exit(413)
         try:
             answer = await self.scope.fetch(
                 conf["request_method"],
                 conf["uri"],
                 headers=self._headers(ctx),
-                body=body,
+                body=body if conf["request_method"] == "POST" else b"",
                 within=conf["timeout"] / 1000,
                 ssl_verify=conf["ssl_verify"],
                 keepalive=conf["keepalive"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 from urllib.parse import urlsplit
 
@@ -12,6 +13,7 @@ from harness.emulators.apisix.proxy.upstream import Keepalive, Pools, Target
 
 #: what the gateway's own client calls itself
 _AGENT = "User-Agent: lua-resty-http/0.17.2 (Lua) ngx_lua/10030"
+_BREAK = re.compile(r"[\r\n]")
 _KEEPALIVE = Keepalive(size=32)
 
 
@@ -97,6 +99,8 @@ def _head(
     body: bytes,
     keepalive: bool,
 ) -> bytes:
+    if any(_BREAK.search(text) for field in headers for text in field):
+        raise ConnectionError("invalid characters found in header value")
     named = {name.lower() for name, _ in headers}
     lines = [f"{method} {path}{'?' + query if query else ''} HTTP/1.1"]
     if "host" not in named:

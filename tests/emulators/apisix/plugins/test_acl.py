@@ -9,6 +9,7 @@ import pytest
 from harness.emulators.apisix.consumers import ConsumerEntry
 from harness.emulators.apisix.context import Exit
 from harness.emulators.apisix.plugins.acl import Acl
+from harness.emulators.apisix.plugins.serverless_pre_function import ServerlessPreFunction
 
 FORBIDDEN = Exit(403, {"message": "The consumer is forbidden."})
 
@@ -71,6 +72,15 @@ def test_outside_users(build: Any, request_of: Any, user: Any, more: dict[str, A
     ctx = request_of("/")
     ctx.notes["external_user"] = user
     assert build(Acl, more).access(ctx) == (None if passes else FORBIDDEN)
+
+
+def test_a_user_found_by_the_users_own_lua(build: Any, request_of: Any) -> None:
+    source = 'return function(conf, ctx) ctx.external_user = {team = {"cloud", "x"}} end'
+    ctx = request_of("/")
+    assert build(ServerlessPreFunction, {"functions": [source]}).access(ctx) is None
+    conf = {"external_user_label_field": "team"}
+    assert build(Acl, {"allow_labels": {"team": ["cloud"]}, **conf}).access(ctx) is None
+    assert build(Acl, {"deny_labels": {"team": ["cloud"]}, **conf}).access(ctx) == FORBIDDEN
 
 
 def test_nobody_is_known(build: Any, request_of: Any) -> None:

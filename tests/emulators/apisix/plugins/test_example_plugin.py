@@ -12,7 +12,7 @@ from harness.emulators.apisix.plugins.example_plugin import ExamplePlugin
 def test_the_upstream_is_replaced(build: Any, request_of: Any) -> None:
     ctx = request_of("/")
     assert build(ExamplePlugin, {"i": 1, "ip": "127.0.0.1", "port": 1981}).access(ctx) is None
-    assert ctx.upstream == {"type": "roundrobin", "nodes": [{"host": "127.0.0.1", "port": 1981, "weight": 1}]}
+    assert ctx.upstream.conf == {"type": "roundrobin", "nodes": [{"host": "127.0.0.1", "port": 1981, "weight": 1}]}
     plain = request_of("/")
     assert build(ExamplePlugin, {"i": 1}).access(plain) is None
     assert plain.upstream is None

@@ -63,6 +63,15 @@ def test_a_service_that_is_down(
     assert run(build(ForwardAuth, {"uri": URI, **more}).access(request_of("/"))) == verdict
 
 
+def test_extra_headers_may_come_from_the_body(build: Any, request_of: Any, scope: Any, run: Any) -> None:
+    scope.answer = Response(200)
+    plugin = build(ForwardAuth, {"uri": URI, "extra_headers": {"tenant": "$post_arg.tenant"}})
+    ctx = request_of("/", method="POST", headers={"Content-Type": "application/json"}, body=b'{"tenant": 123}')
+    assert run(plugin.access(ctx)) is None
+    assert dict(scope.fetched[0].headers)["tenant"] == "123"
+    assert scope.fetched[0].body == b""
+
+
 def test_a_body_over_the_limit(build: Any, request_of: Any, run: Any) -> None:
     plugin = build(ForwardAuth, {"uri": URI, "request_method": "POST", "max_req_body_size": 2})
     assert run(plugin.access(request_of("/", method="POST", body=b"abc"))) == Exit(413)
