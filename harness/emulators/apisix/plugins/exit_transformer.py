@@ -58,4 +58,4 @@ class ExitTransformer(Plugin):
         except LuaFailure as failure:
             # a chunk that returns a function instead of calling it: nginx can't make a status of that
             self.scope.log("error", f"exit-transformer: {failure}: {json.dumps(str(code))}")
-            return Exit(500)
+            return Exit(500, None, verdict.headers)

@@ -173,7 +173,7 @@ class Prometheus(Plugin):
         route, service = str(value.get("id", "")), str(value.get("service_id", ""))
         if not self._prefer_name:
             return route, service
-        held: Mapping[str, Any] = getattr(ctx.route, "service", None) or {}
+        held = (self.scope.stored("services", service) if service else None) or {}
         return value.get("name") or route, held.get("name") or service
 
     def _cell(self, ctx: Context, metric: str, values: Labels) -> Cell:

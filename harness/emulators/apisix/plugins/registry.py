@@ -16,13 +16,16 @@ from harness.emulators.apisix.plugins.cors import Cors
 from harness.emulators.apisix.plugins.csrf import Csrf
 from harness.emulators.apisix.plugins.data_mask import DataMask
 from harness.emulators.apisix.plugins.echo import Echo
+from harness.emulators.apisix.plugins.elasticsearch_logger import ElasticsearchLogger
 from harness.emulators.apisix.plugins.error_page import ErrorPage
 from harness.emulators.apisix.plugins.example_plugin import ExamplePlugin
 from harness.emulators.apisix.plugins.exit_transformer import ExitTransformer
 from harness.emulators.apisix.plugins.fault_injection import FaultInjection
+from harness.emulators.apisix.plugins.file_logger import FileLogger
 from harness.emulators.apisix.plugins.forward_auth import ForwardAuth
 from harness.emulators.apisix.plugins.gzip import Gzip
 from harness.emulators.apisix.plugins.hmac_auth import HmacAuth
+from harness.emulators.apisix.plugins.http_logger import HttpLogger
 from harness.emulators.apisix.plugins.ip_restriction import IpRestriction
 from harness.emulators.apisix.plugins.jwe_decrypt import JweDecrypt
 from harness.emulators.apisix.plugins.jwt_auth import JwtAuth
@@ -30,6 +33,7 @@ from harness.emulators.apisix.plugins.key_auth import KeyAuth
 from harness.emulators.apisix.plugins.limit_conn import LimitConn
 from harness.emulators.apisix.plugins.limit_count import LimitCount
 from harness.emulators.apisix.plugins.limit_req import LimitReq
+from harness.emulators.apisix.plugins.loki_logger import LokiLogger
 from harness.emulators.apisix.plugins.mocking import Mocking
 from harness.emulators.apisix.plugins.multi_auth import MultiAuth
 from harness.emulators.apisix.plugins.oas_validator import OasValidator
@@ -48,9 +52,12 @@ from harness.emulators.apisix.plugins.request_validation import RequestValidatio
 from harness.emulators.apisix.plugins.response_rewrite import ResponseRewrite
 from harness.emulators.apisix.plugins.serverless_post_function import ServerlessPostFunction
 from harness.emulators.apisix.plugins.serverless_pre_function import ServerlessPreFunction
+from harness.emulators.apisix.plugins.syslog import Syslog
+from harness.emulators.apisix.plugins.tcp_logger import TcpLogger
 from harness.emulators.apisix.plugins.traffic_label import TrafficLabel
 from harness.emulators.apisix.plugins.traffic_split import TrafficSplit
 from harness.emulators.apisix.plugins.ua_restriction import UaRestriction
+from harness.emulators.apisix.plugins.udp_logger import UdpLogger
 from harness.emulators.apisix.plugins.uri_blocker import UriBlocker
 from harness.emulators.apisix.plugins.workflow import Workflow
 
@@ -69,13 +76,16 @@ PLUGINS: tuple[type[Plugin], ...] = (
     Csrf,
     DataMask,
     Echo,
+    ElasticsearchLogger,
     ErrorPage,
     ExamplePlugin,
     ExitTransformer,
     FaultInjection,
+    FileLogger,
     ForwardAuth,
     Gzip,
     HmacAuth,
+    HttpLogger,
     IpRestriction,
     JweDecrypt,
     JwtAuth,
@@ -83,6 +93,7 @@ PLUGINS: tuple[type[Plugin], ...] = (
     LimitConn,
     LimitCount,
     LimitReq,
+    LokiLogger,
     Mocking,
     MultiAuth,
     OasValidator,
@@ -101,9 +112,12 @@ PLUGINS: tuple[type[Plugin], ...] = (
     ResponseRewrite,
     ServerlessPostFunction,
     ServerlessPreFunction,
+    Syslog,
+    TcpLogger,
     TrafficLabel,
     TrafficSplit,
     UaRestriction,
+    UdpLogger,
     UriBlocker,
     Workflow,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from dataclasses import dataclass, field
 
 import httptools
@@ -50,10 +51,11 @@ async def ask(
     fields: list[tuple[str, str]],
     body: bytes,
     within: float,
+    tls: ssl.SSLContext | None = None,
 ) -> Asked:
-    """Send the request to (host, port); raises OSError, or TimeoutError after `within` seconds."""
+    """Send the request to (host, port), over TLS with a context; raises OSError, or TimeoutError after `within` s."""
     async with asyncio.timeout(within):
-        reader, writer = await asyncio.open_connection(*address)
+        reader, writer = await asyncio.open_connection(*address, ssl=tls)
         try:
             writer.write(_head(method, target, fields, body) + body)
             return await _read(reader, method)

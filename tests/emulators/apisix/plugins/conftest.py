@@ -258,3 +258,65 @@ def run() -> Callable[[Any], Exit | None]:
 
 async def _await(verdict: Awaitable[Exit | None]) -> Exit | None:
     return await verdict
+
+
+@dataclass
+class Delivered:
+    """A request that a log server got; over TCP the bytes alone."""
+
+    line: str
+    headers: dict[str, str]
+    body: bytes
+
+
+@pytest.fixture
+def deliver() -> Callable[..., list[Delivered]]:
+    """deliver(make, contexts, count=1, statuses=(), plain=False) → what a server on the loopback got.
+
+    `make(port)` builds the logger; `statuses` are answered in turn, then 200; `plain` is for senders without HTTP.
+    """
+
+    def play(
+        make: Callable[[int], Any],
+        contexts: list[Context],
+        *,
+        count: int = 1,
+        statuses: tuple[int, ...] = (),
+        plain: bool = False,
+    ) -> list[Delivered]:
+        return asyncio.run(_deliver(make, contexts, count, list(statuses), plain))
+
+    return play
+
+
+async def _deliver(
+    make: Callable[[int], Any], contexts: list[Context], count: int, statuses: list[int], plain: bool
+) -> list[Delivered]:
+    got: list[Delivered] = []
+    enough = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if plain:
+            got.append(Delivered("", {}, await reader.read()))
+        else:
+            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").strip().split("\r\n")
+            headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in head[1:])}
+            body = await reader.readexactly(int(headers.get("content-length", 0)))
+            got.append(Delivered(head[0], headers, body))
+            status = statuses.pop(0) if statuses else 200
+            writer.write(f"HTTP/1.1 {status} X\r\nContent-Length: 2\r\n\r\n{{}}".encode())
+        writer.close()
+        if len(got) >= count:
+            enough.set()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        plugin = make(server.sockets[0].getsockname()[1])
+        for ctx in contexts:
+            if getattr(plugin, "access", None):
+                await plugin.access(ctx)
+            plugin.log(ctx)
+        async with asyncio.timeout(10):
+            await enough.wait()
+        # the sender still reads its answer
+        await asyncio.gather(*(asyncio.all_tasks() - {asyncio.current_task()}))
+    return got
