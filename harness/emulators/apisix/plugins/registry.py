@@ -59,6 +59,7 @@ from harness.emulators.apisix.plugins.traffic_split import TrafficSplit
 from harness.emulators.apisix.plugins.ua_restriction import UaRestriction
 from harness.emulators.apisix.plugins.udp_logger import UdpLogger
 from harness.emulators.apisix.plugins.uri_blocker import UriBlocker
+from harness.emulators.apisix.plugins.wolf_rbac import WolfRbac
 from harness.emulators.apisix.plugins.workflow import Workflow
 
 #: one file, one line here, one test file a plugin
@@ -119,6 +120,7 @@ PLUGINS: tuple[type[Plugin], ...] = (
     UaRestriction,
     UdpLogger,
     UriBlocker,
+    WolfRbac,
     Workflow,
 )
 
