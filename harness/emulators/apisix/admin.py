@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from http.cookies import CookieError, SimpleCookie
 from typing import Any
 
 from harness.clock import Clock, SystemClock
 from harness.emulators.apisix import lua_json, uri_args
+from harness.emulators.apisix.access import ROOT, Access, Unauthorised, refused_key
 from harness.emulators.apisix.etcd import EtcdError
 from harness.emulators.apisix.exchange import App, Request, Response
 from harness.emulators.apisix.plugins.registry import BY_NAME
@@ -20,36 +20,17 @@ from harness.emulators.apisix.resources.operations import NO_BODY, Call, Crashed
 from harness.emulators.apisix.resources.plugin_pages import PluginPages
 from harness.emulators.apisix.resources.prepare import make_catalogue, make_keyring
 from harness.emulators.apisix.resources.registry import BY_DIRECTORY, SCHEMAS
-from harness.emulators.apisix.settings import AdminKey, Settings
+from harness.emulators.apisix.settings import Settings
 from harness.emulators.apisix.store import Store
 
 log = logging.getLogger("harness.apisix.admin")
 
-ROOT = "/apisix/admin"
 #: 1.5 MiB
 LARGEST_BODY = 1_572_864
 
-_CORS = [
-    ("Access-Control-Allow-Origin", "*"),
-    ("Access-Control-Allow-Credentials", "true"),
-    ("Access-Control-Expose-Headers", "*"),
-    ("Access-Control-Max-Age", "3600"),
-]
-_PREFLIGHT = [
-    ("Access-Control-Allow-Origin", "*"),
-    ("Access-Control-Allow-Methods", "POST, GET, PUT, OPTIONS, DELETE, PATCH"),
-    ("Access-Control-Max-Age", "3600"),
-    ("Access-Control-Allow-Headers", "*"),
-    ("Access-Control-Allow-Credentials", "true"),
-]
-_JSON = ("Content-Type", "application/json")
 _VERSION = ("X-API-VERSION", "v3")
 #: kinds that live below another: (owner, member in the path)
 _BELOW = (("consumers", "credentials"), ("services", "graphql_cost_decorations"))
-
-
-class Unauthorised(Exception):
-    """No key, a wrong one, or one that may only read."""
 
 
 def make_admin(store: Store, settings: Settings, clock: Clock | None = None) -> App:
@@ -61,7 +42,7 @@ class Admin:
     """One Admin API: a function of requests over its store."""
 
     def __init__(self, store: Store, settings: Settings, clock: Clock) -> None:
-        self._keys = {key.key: key for key in settings.admin_keys}
+        self._access = Access(settings)
         self._catalogue = make_catalogue(settings, BY_NAME)
         self._desk = Desk(store, self._catalogue, make_keyring(settings), AuthKeys(store))
         self._operations = Operations(store, self._desk, clock.time)
@@ -78,32 +59,18 @@ class Admin:
 
     async def answer(self, request: Request) -> Response:
         """Any request; problems come as the real one's answers, never as exceptions."""
-        path = request.path
-        if not path.startswith(ROOT):
-            return Response(404, None, [("Server", "openresty")])
-        if request.method == "OPTIONS":
-            return Response(200, b"", [*_PREFLIGHT, ("Content-Type", "text/plain; charset=utf-8")])
-        if request.method not in self._methods or not path.startswith(ROOT + "/"):
-            return Response(404, None, list(_CORS))
+        early = self._access.early(request)
+        if early is not None:
+            return early
+        if request.method not in self._methods or not request.path.startswith(ROOT + "/"):
+            return self._access.missing()
         try:
-            self._authorise(request)
+            self._access.check(request)
             return await self._dispatch(request)
         except Unauthorised as error:
-            return _json(401, {"error_msg": "failed to check token", "description": str(error)})
+            return _json(401, refused_key(error))
         except Crashed:
-            return Response(500, None, list(_CORS))
-
-    def _authorise(self, request: Request) -> None:
-        if not self._keys:
-            return
-        given = _api_key(request)
-        if given is None:
-            raise Unauthorised("missing apikey")
-        key: AdminKey | None = self._keys.get(given)
-        if key is None:
-            raise Unauthorised("wrong apikey")
-        if key.role == "viewer" and request.method != "GET":
-            raise Unauthorised("invalid method for role viewer")
+            return self._access.crashed()
 
     async def _dispatch(self, request: Request) -> Response:
         segments = [part for part in request.path.removeprefix(ROOT).split("/") if part]
@@ -222,26 +189,6 @@ class Admin:
         return Outcome(200, schema) if schema else Outcome(400, {"error_msg": f"not found schema: {path[0]}"})
 
 
-def _api_key(request: Request) -> str | None:
-    """From the query, the header or a cookie, in this order."""
-    argument = uri_args.parse(request.query).get("api_key")
-    if isinstance(argument, list):
-        argument = argument[0]
-    if isinstance(argument, str):
-        return argument
-    return request.headers.get("x-api-key") or _cookie(request.headers.get("cookie"))
-
-
-def _cookie(header: str | None) -> str | None:
-    if not header:
-        return None
-    try:
-        found = SimpleCookie(header).get("x_api_key")
-    except CookieError:
-        return None
-    return found.value if found else None
-
-
 def _args(request: Request) -> dict[str, uri_args.Arg]:
     args = uri_args.parse(request.query)
     ttl = args.get("ttl")
@@ -274,4 +221,4 @@ def _json(status: int, body: Any, *headers: tuple[str, str]) -> Response:
 
 
 def _answer(status: int, body: bytes, *headers: tuple[str, str]) -> Response:
-    return Response(status, body, [_JSON, *_CORS, *headers], chunked=True)
+    return Access.answer(status, body, headers)

@@ -24,6 +24,8 @@ from harness.emulators.apisix.proxy.tls_gate import TlsGate
 from harness.emulators.apisix.resources.prepare import make_prepare
 from harness.emulators.apisix.settings import Settings
 from harness.emulators.apisix.shared import SharedStores
+from harness.emulators.apisix.standalone import StandaloneTable
+from harness.emulators.apisix.standalone_admin import make_standalone_admin
 from harness.emulators.apisix.store import Store
 from harness.errors import NotReady, SpecError
 
@@ -31,6 +33,15 @@ log = logging.getLogger("harness.emulators.apisix")
 
 #: How long the gateway waits for an etcd that is starting at the same time, in seconds.
 ETCD_PATIENCE = 10.0
+
+
+def _open_store(settings: Settings) -> Store | StandaloneTable:
+    """What the data plane follows: etcd, a file, or what the Admin API is given."""
+    prepare = make_prepare(settings)
+    if settings.standalone:
+        return StandaloneTable(prepare, settings.standalone_file)
+    etcd = Etcd(settings.etcd, user=settings.etcd_user, password=settings.etcd_password)
+    return Store(etcd, settings.etcd_prefix, prepare)
 
 
 class Gateway:
@@ -48,9 +59,7 @@ class Gateway:
 
     async def start(self) -> None:
         """Connect to etcd, load, listen. Raises NotReady without etcd, SpecError for an address that can't be had."""
-        settings = self.settings
-        etcd = Etcd(settings.etcd, user=settings.etcd_user, password=settings.etcd_password)
-        self.store = Store(etcd, settings.etcd_prefix, make_prepare(settings))
+        self.store = _open_store(self.settings)
         await self._connect()
         self.shared = SharedStores(self.clock)
         self.plane = DataPlane(self.settings, self.store, self.clock, self.shared)
@@ -83,10 +92,8 @@ class Gateway:
             await self._open("https", address, self.plane, scheme="https", shared=shared)
             self.plane.https_port = self.listeners["https"][0].port
         version = f"APISIX/{settings.version}"
-        if settings.admin is not None:
-            await self._open(
-                "admin", settings.admin, self._serve(make_admin(self.store, settings, self.clock), version)
-            )
+        if settings.admin is not None and settings.standalone != "file":
+            await self._open("admin", settings.admin, self._serve(self._admin(), version))
         if settings.control is not None:
             api = HarnessApi(self, make_control(self.store, settings, self.clock, PlaneReports(self.plane)))
             await self._open("control", settings.control, self._serve(api.app, SERVER))
@@ -94,6 +101,11 @@ class Gateway:
             metrics = metrics_of(self.plane.scope(Prometheus, ("", "", 0)))
             metrics.facts = lambda: facts_of(self)
             await self._open("prometheus", settings.prometheus, self._serve(export_app(metrics), SERVER))
+
+    def _admin(self) -> App:
+        if isinstance(self.store, StandaloneTable):
+            return make_standalone_admin(self.store, self.settings, self.clock)
+        return make_admin(self.store, self.settings, self.clock)
 
     def _serve(self, app: App, server: str) -> Handler:
         return AppHandler(app, server, self.clock, self.plane.wait)

@@ -38,7 +38,7 @@ def run(settings: Settings, ready: Ready | None = None) -> int:
 @contextlib.contextmanager
 def _etcd(settings: Settings) -> Iterator[Settings]:
     """The settings with an etcd that runs."""
-    if settings.etcd:
+    if settings.etcd or settings.standalone:
         yield settings
         return
     from harness.etcd_process import EtcdProcess

@@ -43,6 +43,9 @@ class Settings:
     etcd_user: str = ""
     etcd_password: str = ""
     etcd_prefix: str = "/apisix"
+    #: where the configuration lives: "" in etcd, "file" in `standalone_file`, "api" in what the Admin API was given
+    standalone: str = ""
+    standalone_file: Path | None = None
     plugins: tuple[str, ...] | None = None
     plugin_attr: Mapping[str, Any] = field(default_factory=dict)
     router: str = "radixtree_host_uri"
@@ -80,7 +83,17 @@ def load(path: Path, base: Settings | None = None) -> Settings:
         raise SpecError(f"can't read the configuration: {error}", where=str(path)) from error
     if not isinstance(config, dict):
         raise SpecError("a configuration is a mapping", where=str(path), mend="see APISIX's config.yaml.example")
-    return from_config(config, base or Settings())
+    settings = from_config(config, base or Settings())
+    if settings.standalone != "file" or settings.standalone_file is not None:
+        return settings
+    return replace(settings, standalone_file=_beside(path, config))
+
+
+def _beside(path: Path, config: Mapping[str, Any]) -> Path:
+    """apisix.yaml (or apisix.json) in the directory of config.yaml."""
+    deployment = config.get("deployment") or {}
+    provider = (deployment.get("role_data_plane") or {}).get("config_provider")
+    return path.with_name(f"apisix.{provider or 'yaml'}")
 
 
 def from_config(config: Mapping[str, Any], base: Settings) -> Settings:
@@ -122,7 +135,25 @@ def _apisix(apisix: Mapping[str, Any], changes: dict[str, Any]) -> None:
         raise SpecError("stream_proxy is not emulated", mend="leave apisix.stream_proxy out")
 
 
+#: role → its usual provider
+_ROLES: Final = {"traditional": "etcd", "data_plane": "etcd", "control_plane": "etcd"}
+
+
+def _standalone(deployment: Mapping[str, Any], changes: dict[str, Any]) -> None:
+    role = str(deployment.get("role") or "traditional")
+    if role not in _ROLES:
+        raise SpecError(f"unknown deployment role {role!r}", mend=f"one of {', '.join(_ROLES)}")
+    provider = (deployment.get(f"role_{role}") or {}).get("config_provider") or _ROLES[role]
+    if provider == "etcd":
+        return
+    if provider not in ("yaml", "json") or (provider, role) == ("json", "traditional"):
+        raise SpecError(f"config_provider {provider!r} is not emulated for role {role}", mend="etcd, yaml or json")
+    changes["standalone"] = "file" if role == "data_plane" else "api"
+    changes["encrypt_fields"] = False  # only what is kept in etcd is encrypted
+
+
 def _deployment(deployment: Mapping[str, Any], changes: dict[str, Any]) -> None:
+    _standalone(deployment, changes)
     etcd = deployment.get("etcd") or {}
     hosts = etcd.get("host")
     if hosts:

@@ -18,11 +18,11 @@ from harness.emulators.apisix.store import KINDS
 LARGEST_BODY = 1_572_864
 
 
-def read(request: Request) -> Any:
-    """The configuration in a request, JSON or YAML. Raises Refused."""
+def read(request: Request, limit: int | None = LARGEST_BODY) -> Any:
+    """The configuration in a request, JSON or YAML, of at most `limit` bytes. Raises Refused."""
     size = len(request.body)
-    if size > LARGEST_BODY:
-        too_large = f"request size {size} is greater than the maximum size {LARGEST_BODY} allowed"
+    if limit is not None and size > limit:
+        too_large = f"request size {size} is greater than the maximum size {limit} allowed"
         raise Refused(f"invalid request body: {too_large}")
     if not request.body:
         raise Refused("invalid request body: empty request body")
@@ -58,6 +58,27 @@ async def problems(data: Any, desk: Desk) -> list[dict[str, Any]]:
         if isinstance(items, list):
             found.extend(await _items(directory, items, desk))
     return found
+
+
+async def first_problem(data: Any, desk: Desk) -> str | None:
+    """The first thing that is wrong, in fewer words; items may bring a modifiedIndex of their own."""
+    if not isinstance(data, dict):
+        return None
+    for directory in KINDS:
+        version = data.get(f"{directory}_conf_version")
+        if version not in (None, False) and (isinstance(version, bool) or not isinstance(version, (int, float))):
+            return f"{directory}_conf_version must be a number"
+        items = data.get(directory)
+        seen: set[str] = set()
+        for item in items if isinstance(items, list) else ():
+            reason = await item_problem(directory, _without_index(item), desk) or duplicate(directory, item, seen)
+            if reason is not None:
+                return reason
+    return None
+
+
+def _without_index(item: Any) -> Any:
+    return {name: value for name, value in item.items() if name != "modifiedIndex"} if isinstance(item, dict) else item
 
 
 async def _items(directory: str, items: list[Any], desk: Desk) -> list[dict[str, Any]]:

@@ -139,12 +139,13 @@ async def check_inner_upstream(conf: Any, desk: Desk, occasion: Occasion) -> Non
     """Raise Refused for an upstream in a route or service that APISIX would not take; the schema has passed."""
     if conf:
         _check_brackets(conf)
-        await _check_rest(conf, desk)
+        await _check_rest(conf, desk, occasion)
 
 
-async def _check_rest(conf: dict[str, Any], desk: Desk) -> None:
+async def _check_rest(conf: dict[str, Any], desk: Desk, occasion: Occasion) -> None:
     _check_ports(conf.get("nodes"))
-    await _check_client_certificate(conf.get("tls") or {}, desk)
+    if occasion.references:
+        await _check_client_certificate(conf.get("tls") or {}, desk)
     reason = upstream_problem(conf, desk)
     if reason is not None:
         raise Refused(reason)
@@ -176,7 +177,7 @@ def _check_brackets(conf: Any) -> None:
     nodes = conf.get("nodes") if isinstance(conf, dict) else None
     for node in nodes if isinstance(nodes, list) else ():
         if isinstance(node, dict) and _is_ipv6(node.get("host")):
-            raise Refused("IPv6 address must be enclosed with '[' and ']'")
+            raise Refused("invalid configuration: IPv6 address must be enclosed with '[' and ']'")
 
 
 def _is_ipv6(host: Any) -> bool:
@@ -239,7 +240,7 @@ class Upstreams(Kind):
     async def check(self, id_: Any, conf: Any, desk: Desk, occasion: Occasion) -> None:
         _check_brackets(conf)
         self.check_schema(conf)
-        await _check_rest(conf, desk)
+        await _check_rest(conf, desk, occasion)
 
     async def check_delete(self, id_: str, desk: Desk) -> None:
         for directory, label, only_plugins in _USERS:
