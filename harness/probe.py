@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from harness.model import Platform, Service
@@ -18,9 +19,10 @@ class RoutedProbe:
     A path that needs credentials answers 401, which shows the route, though not the service behind it.
     """
 
-    def __init__(self, platform: Platform, gateway: str) -> None:
+    def __init__(self, platform: Platform, gateway: str, logs: Callable[[], str]) -> None:
         self._waiting = {name: service for name, service in platform.services.items() if service.gateway}
         self._connection = http.client.HTTPConnection(urlsplit(gateway).netloc, timeout=5)
+        self._logs = logs
         self._last = ""
 
     def wait(self, timeout: float) -> None:
@@ -30,6 +32,7 @@ class RoutedProbe:
             timeout,
             awaited=f"an answer through the gateway from {', '.join(self._waiting)}",
             state=lambda: f"{', '.join(self._waiting)} still missing; {self._last}",
+            logs=self._logs,
         )
 
     def _all_answer(self) -> bool:

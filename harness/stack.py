@@ -88,8 +88,12 @@ class Stack:
         self._step("gateway", lambda: engine.wait("gateway", COMPONENT_TIMEOUT))
         self._step("routes", lambda: self.apisix.apply(self.compiled.resources))
         self._step("services", lambda: engine.wait_services(PLATFORM_TIMEOUT))
-        self._step("ready", lambda: RoutedProbe(self.platform, self.endpoints.gateway_http).wait(PLATFORM_TIMEOUT))
+        self._step("ready", self._wait_routed)
         self.remember()
+
+    def _wait_routed(self) -> None:
+        probe = RoutedProbe(self.platform, self.endpoints.gateway_http, lambda: self.engine.logs("gateway"))
+        probe.wait(PLATFORM_TIMEOUT)
 
     def _step(self, name: str, do: Callable[[], object]) -> None:
         do()
