@@ -47,10 +47,10 @@ class Upstream:
         "_plane",
         "_pools",
         "_service",
-        "_tells",
         "_uncounted",
         "_ways",
         "conf",
+        "fixed",
         "key",
         "names_port",
         "pass_host",
@@ -58,8 +58,10 @@ class Upstream:
         "retries",
         "retry_timeout",
         "scheme",
+        "tells",
         "timeouts",
         "tls",
+        "tries",
         "upstream_host",
     )
 
@@ -98,11 +100,14 @@ class Upstream:
                 self._configured = nodes
         balancing: Balancing = plane.balancing
         self.picker = Picker(conf, nodes, balancing, key=key)
+        self.tries = self._count_tries()
+        #: the nodes are what the configuration says: nothing to wait for before picking
+        self.fixed = not self._configured and self._discovery is None
         self._checked = bool(conf.get("checks"))
         self._checker: Checker | None = None
-        #: the tries of the request that had the checker made: there it comes too late for them (healthcheck_manager.lua)
+        #: the tries of the request that had the checker made: it comes too late for them (healthcheck_manager.lua)
         self._uncounted: Sequence[Try] = ()
-        self._tells = self._checked or conf.get("type") in ("least_conn", "ewma")
+        self.tells = self._checked or conf.get("type") in ("least_conn", "ewma")
         self.tls: ssl.SSLContext | None = None
 
     @property
@@ -110,8 +115,7 @@ class Upstream:
         """The nodes as they are now."""
         return self.picker.nodes
 
-    @property
-    def tries(self) -> int:
+    def _count_tries(self) -> int:
         """How many nodes a request may try."""
         return 1 + (self.retries if self.retries is not None else max(len(self.picker.nodes) - 1, 0))
 
@@ -152,8 +156,10 @@ class Upstream:
         self.picker.health = self._checker
 
     def _take(self, nodes: Sequence[Node]) -> None:
-        if self.picker.set_nodes(nodes) and self._checker is not None:
-            self._check()
+        if self.picker.set_nodes(nodes):
+            self.tries = self._count_tries()
+            if self._checker is not None:
+                self._check()
 
     def next_node(self, ctx: Context, tried: list[Node]) -> Node | None:
         """The node for another try."""
@@ -161,7 +167,7 @@ class Upstream:
 
     def done(self, node: Node, attempt: Try, *, final: bool) -> None:
         """A try is over; `final` unless another one follows (balancer.lua and init.lua report the two differently)."""
-        if not self._tells:
+        if not self.tells:
             return
         self.picker.done(node, attempt.header_time)
         checker = self._checker

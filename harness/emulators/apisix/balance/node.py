@@ -33,7 +33,7 @@ class Node:
         return self.domain or self.host
 
     def named(self, scheme: str) -> str:
-        """The Host header of pass_host "node": the name, with the port unless it is the scheme's own, or none is known."""
+        """The Host header of pass_host "node": the name, with the port unless it is the scheme's own or none is known."""
         return self.name if not scheme or PORTS.get(scheme) == self.port else f"{self.name}:{self.port}"
 
 

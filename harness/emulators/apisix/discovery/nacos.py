@@ -13,12 +13,13 @@ from typing import Any
 from harness.clock import Clock, SystemClock
 from harness.emulators.apisix.balance.node import Node, bracketed
 from harness.emulators.apisix.discovery.nacos_client import NacosError, NacosHost, Service
-from harness.emulators.apisix.discovery.nacos_push import PushReceiver, local_address
+from harness.emulators.apisix.discovery.nacos_push import NacosPush
 
 log = logging.getLogger(__name__)
 
-#: seconds between two looks at all services in watch mode. A change is pushed by UDP within milliseconds where the
-#: server can do so; the looks are for servers and networks that can't, and a list costs them some 0.3 ms.
+#: Seconds between two looks at all services in watch mode: while the server pushes changes (over gRPC, within
+#: milliseconds) looks are but a safety net; where it can't be subscribed to, they are how changes are seen.
+PUSHED_INTERVAL = 2.0
 WATCH_INTERVAL = 0.25
 FETCH_INTERVAL = 30.0
 
@@ -45,7 +46,7 @@ class NacosDiscovery:
     """The instances of the watched services.
 
     `conf` is config.yaml's `discovery.nacos` (host, prefix, fetch_interval, weight, timeout, access_key, secret_key).
-    With `watch` (the default) a change is seen at once by push, in any case within WATCH_INTERVAL; without, every
+    With `watch` (the default) a change is seen at once by push, without a gRPC port within `interval`; else every
     fetch_interval seconds as on the real gateway. A server that is down, or an answer that can't be read, leaves the
     last good list.
     """
@@ -73,9 +74,9 @@ class NacosDiscovery:
         self._task: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
         self._looked = asyncio.Condition()
-        self._push: asyncio.DatagramTransport | None = None
-        self._push_to: tuple[str, int] | None = None
         self._host = self._random.randrange(len(self._hosts))
+        self._push: NacosPush | None = None
+        self._pushing: asyncio.Task[None] | None = None
         #: why the last look failed, "" when it didn't
         self.problem = ""
 
@@ -83,18 +84,19 @@ class NacosDiscovery:
 
     async def start(self) -> None:
         """Begin to look; the first look is under way when this returns."""
-        if self._watch:
-            await self._listen()
-        self._task = asyncio.get_running_loop().create_task(self._run(), name="nacos discovery")
+        loop = asyncio.get_running_loop()
+        if self._watch and not self._hosts[self._host].secure:
+            self._push = NacosPush(self._hosts[self._host], lambda: self._wanted, self._wake.set)
+            self._pushing = loop.create_task(self._push.run(), name="nacos pushes")
+        self._task = loop.create_task(self._run(), name="nacos discovery")
 
     async def stop(self) -> None:
         """Look no more."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-        if self._push is not None:
-            self._push.close()
+        for task in (self._pushing, self._task):
+            if task is not None:
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
         for host in self._hosts:
             host.close()
 
@@ -108,6 +110,8 @@ class NacosDiscovery:
         self._wanted[service] += 1
         if self._watch:
             self._wake.set()
+        if self._push is not None:
+            self._push.wants_more()
         return service
 
     def unwatch(self, service: Service) -> None:
@@ -116,6 +120,8 @@ class NacosDiscovery:
         if self._wanted[service] <= 0:
             del self._wanted[service]
             self._found.pop(service, None)
+            if self._push is not None:
+                self._push.wants_more()
 
     def known(self, name: str, args: Mapping[str, Any] | None = None, scheme: str = "http") -> tuple[Node, ...] | None:
         """The nodes as last seen, without waiting; None for a service that was never fetched."""
@@ -136,6 +142,11 @@ class NacosDiscovery:
                     await self._looked.wait()
         return self.known(name, args, scheme)
 
+    @property
+    def connected(self) -> bool:
+        """Whether changes are pushed at the moment."""
+        return self._push is not None and self._push.connected
+
     def refresh(self) -> None:
         """Look at once."""
         self._wake.set()
@@ -146,27 +157,16 @@ class NacosDiscovery:
 
     # the looking
 
-    async def _listen(self) -> None:
-        host = self._hosts[0]
-        try:
-            address = await asyncio.get_running_loop().run_in_executor(None, local_address, host.hostname, host.port)
-            self._push, port = await PushReceiver.open(address, self._pushed)
-        except OSError as error:
-            log.warning("no pushes from Nacos, polling alone: %s", error)
-            return
-        self._push_to = (address, port)
-
-    def _pushed(self, grouped_name: str) -> None:
-        log.debug("Nacos pushed %s", grouped_name)
-        self._wake.set()
-
     async def _run(self) -> None:
         while True:
             self._wake.clear()
             await self._look()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._interval):
+                async with asyncio.timeout(self._pause()):
                     await self._wake.wait()
+
+    def _pause(self) -> float:
+        return max(self._interval, PUSHED_INTERVAL) if self.connected and not self.problem else self._interval
 
     async def _look(self) -> None:
         """All services once, from the host that answered last, else from the next that does."""
@@ -187,7 +187,7 @@ class NacosDiscovery:
         for step in range(len(self._hosts)):
             index = (self._host + step) % len(self._hosts)
             try:
-                found = await self._hosts[index].instances(service, self._push_to)
+                found = await self._hosts[index].instances(service)
             except OSError as error:
                 problem = error if isinstance(error, NacosError) else NacosError(f"{self._hosts[index].url}: {error}")
                 continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -17,8 +18,7 @@ from harness.emulators.apisix.etcd_connection import Connection
 #: nothing is heard from a host for so many seconds: it is down
 CONNECT_WITHIN = 2.0
 READ_WITHIN = 5.0
-#: a server pushes by UDP only to clients that it takes to be able (see the v1 API's `udpPort`)
-_AGENT = b"User-Agent: Nacos-C-Client:v1.1.0 (APISIX)\r\nAccept: application/json\r\n"
+_ACCEPT = b"Accept: application/json\r\n"
 
 
 class NacosError(OSError):
@@ -58,6 +58,7 @@ class NacosHost:
         parts = urlsplit(base)
         self.hostname = parts.hostname or "127.0.0.1"
         self.port = parts.port or (443 if parts.scheme == "https" else 80)
+        self.secure = parts.scheme == "https"
         self.url = f"{parts.scheme or 'http'}://{self.hostname}:{self.port}"
         self._prefix = parts.path.rstrip("/") + str(conf.get("prefix") or "/nacos/v1/").rstrip("/") + "/"
         self._keys = str(conf.get("access_key") or ""), str(conf.get("secret_key") or "")
@@ -66,39 +67,34 @@ class NacosHost:
         self._read_within = float(limits.get("read", READ_WITHIN * 1000)) / 1000
         self._clock = clock
         self._connection: Connection | None = None
+        self._free = asyncio.Lock()
         self._token = ""
         self._token_until = 0.0
 
-    async def instances(self, service: Service, push_to: tuple[str, int] | None) -> list[dict[str, Any]]:
-        """The healthy instances as Nacos tells them; `push_to` (address, UDP port) asks to be told of changes.
-
-        Raises NacosError.
-        """
+    async def instances(self, service: Service) -> list[dict[str, Any]]:
+        """The healthy instances as Nacos tells them. Raises NacosError."""
         try:
-            return await self._instances(service, push_to)
+            return await self._instances(service)
         except (TimeoutError, ValueError) as error:
             raise NacosError(f"{self.url}: {error or 'no answer in time'}") from error
 
-    async def _instances(self, service: Service, push_to: tuple[str, int] | None) -> list[dict[str, Any]]:
-        status, body = await self._get(self._list_path(service, await self._login(), push_to))
+    async def _instances(self, service: Service) -> list[dict[str, Any]]:
+        status, body = await self._send("GET", self._list_path(service, await self.token()))
         if status in (401, 403) and self._user:
-            self._token = ""
-            status, body = await self._get(self._list_path(service, await self._login(), push_to))
+            self.forget_token()
+            status, body = await self._send("GET", self._list_path(service, await self.token()))
         if status != 200:
             raise NacosError(f"{self.url}: status = {status}")
         found = json.loads(body)
         hosts = found.get("hosts") if isinstance(found, dict) else None
         return [host for host in hosts if isinstance(host, dict)] if isinstance(hosts, list) else []
 
-    def _list_path(self, service: Service, token: str, push_to: tuple[str, int] | None) -> str:
+    def _list_path(self, service: Service, token: str) -> str:
         # the order of the parameters is client.lua's
         query = f"ns/instance/list?healthyOnly=true&serviceName={quote(service.name, safe='@:')}"
         query += f"&accessToken={token}" if token else ""
         query += f"&namespaceId={quote(service.namespace)}&groupName={quote(service.group)}"
-        query += self._signature(service)
-        if push_to is not None:
-            query += f"&clientIP={push_to[0]}&udpPort={push_to[1]}"
-        return self._prefix + query
+        return self._prefix + query + self._signature(service)
 
     def _signature(self, service: Service) -> str:
         access, secret = self._keys
@@ -108,8 +104,8 @@ class NacosHost:
         digest = hmac.new(secret.encode(), text.encode(), hashlib.sha1).digest()
         return "&" + urlencode({"ak": access, "data": text, "signature": base64.b64encode(digest).decode()})
 
-    async def _login(self) -> str:
-        """The access token, "" without a user; kept for four fifths of its life."""
+    async def token(self) -> str:
+        """The access token, "" without a user; kept for four fifths of its life. Raises OSError."""
         if not self._user or (self._token and self._clock.monotonic() < self._token_until):
             return self._token
         query = urlencode({"username": self._user, "password": self._password})
@@ -122,10 +118,15 @@ class NacosHost:
         self._token_until = self._clock.monotonic() + 0.8 * float(answer.get("tokenTtl") or 0)
         return self._token
 
-    async def _get(self, path: str) -> tuple[int, bytes]:
-        return await self._send("GET", path)
+    def forget_token(self) -> None:
+        """Log in anew next time: the server may have been started anew."""
+        self._token = ""
 
     async def _send(self, method: str, path: str) -> tuple[int, bytes]:
+        async with self._free:
+            return await self._send_alone(method, path)
+
+    async def _send_alone(self, method: str, path: str) -> tuple[int, bytes]:
         """Once more on a new connection when the kept one turns out to be closed."""
         kept = self._connection is not None and not self._connection.closed
         try:
@@ -142,7 +143,7 @@ class NacosHost:
     async def _send_once(self, method: str, path: str) -> tuple[int, bytes]:
         if self._connection is None or self._connection.closed:
             self._connection = await Connection.open(self.url, self._connect_within, None)
-        return await self._connection.ask(path, b"", _AGENT, self._read_within, method)
+        return await self._connection.ask(path, b"", _ACCEPT, self._read_within, method)
 
     def close(self) -> None:
         """Drop the connection."""

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from harness.emulators.apisix.discovery.nacos import NacosDiscovery, Service
+from harness.emulators.apisix.discovery.nacos import NacosDiscovery
 from harness.wait import until
 
 
@@ -24,7 +24,6 @@ class FakeNacos:
         self.connections = 0
         self.status = 200
         self.token = ""
-        self.subscriber: tuple[str, int] | None = None
 
     async def __aenter__(self) -> FakeNacos:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
@@ -52,15 +51,7 @@ class FakeNacos:
             return 200, {"accessToken": self.token, "tokenTtl": 18000}
         if self.token and query.get("accessToken") != self.token:
             return 403, {"message": "denied"}
-        if "udpPort" in query:
-            self.subscriber = query["clientIP"], int(query["udpPort"])
         return self.status, {"hosts": self.instances.get(query["serviceName"], [])}
-
-    def push(self, name: str) -> None:
-        assert self.subscriber is not None
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
-            told = {"type": "dom", "data": json.dumps({"name": f"DEFAULT_GROUP@@{name}"}), "lastRefTime": 7}
-            out.sendto(json.dumps(told).encode(), self.subscriber)
 
 
 def instance(port: int, **more: Any) -> dict[str, Any]:
@@ -88,24 +79,6 @@ async def started(nacos: FakeNacos, user: str = "", **options: Any) -> NacosDisc
     discovery = NacosDiscovery({"host": [f"http://{user}127.0.0.1:{nacos.port}"]}, **options)
     await discovery.start()
     return discovery
-
-
-def test_a_pushed_change_is_seen_without_waiting_for_the_next_poll() -> None:
-    async def test(nacos: FakeNacos) -> None:
-        nacos.instances["bi-basic"] = [instance(1), instance(2)]
-        discovery = await started(nacos, interval=3600)
-        changed: list[Service] = []
-        discovery.subscribe(changed.append)
-        discovery.watch("bi-basic")
-        nodes = await discovery.nodes("bi-basic")
-        assert nodes is not None and [node.address for node in nodes] == ["127.0.0.1:1", "127.0.0.1:2"]
-        nacos.instances["bi-basic"] = [instance(2)]
-        nacos.push("bi-basic")
-        await seen(lambda: ports(discovery, "bi-basic") == [2])
-        assert changed == [Service("bi-basic")] * 2
-        await discovery.stop()
-
-    play(test)
 
 
 def test_a_change_is_seen_by_polling_on_one_connection_when_nothing_is_pushed() -> None:
@@ -181,7 +154,7 @@ def test_as_slow_as_the_real_one_when_asked_to() -> None:
         discovery.watch("late")
         assert await discovery.nodes("late") is None
         await discovery.stop()
-        assert nacos.subscriber is None
+        assert nacos.asked == []
 
     play(test)
 
