@@ -157,7 +157,8 @@ class Etcd:
         try:
             while True:
                 try:
-                    line = await asyncio.wait_for(lines.get(), idle)
+                    async with asyncio.timeout(idle):  # wait_for of Python 3.11 may lose a cancellation
+                        line = await lines.get()
                 except TimeoutError:
                     return
                 if line is None:
