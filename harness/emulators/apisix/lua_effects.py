@@ -34,7 +34,13 @@ local function wrapped(f)
 end
 
 local vars = lazy(host.variable, host.set_variable)
-ngx.var, ngx.ctx = vars, nil
+-- ctx.var remembers what it has once read, ngx.var does not: there proxy-rewrite's new path is seen
+ngx.var = lazy(function(name)
+  if name == "uri" then return host.rewritten() end
+  return host.variable(name)
+end, host.set_variable)
+ngx.ctx = nil
+for name, status in pairs(host.statuses) do ngx["HTTP_" .. name] = status end
 ngx.header = lazy(host.sent, host.send)
 ngx.arg = lazy(host.arg, host.set_arg)
 ngx.shared = lazy(function(name)
@@ -106,6 +112,45 @@ return function()
   return setmetatable({var = vars}, {__index = function(_, name) return host.field(name) end})
 end
 """
+
+#: ngx.HTTP_… of lua-nginx-module
+_STATUSES = {
+    "CONTINUE": 100,
+    "SWITCHING_PROTOCOLS": 101,
+    "OK": 200,
+    "CREATED": 201,
+    "ACCEPTED": 202,
+    "NO_CONTENT": 204,
+    "PARTIAL_CONTENT": 206,
+    "SPECIAL_RESPONSE": 300,
+    "MOVED_PERMANENTLY": 301,
+    "MOVED_TEMPORARILY": 302,
+    "SEE_OTHER": 303,
+    "NOT_MODIFIED": 304,
+    "TEMPORARY_REDIRECT": 307,
+    "PERMANENT_REDIRECT": 308,
+    "BAD_REQUEST": 400,
+    "UNAUTHORIZED": 401,
+    "PAYMENT_REQUIRED": 402,
+    "FORBIDDEN": 403,
+    "NOT_FOUND": 404,
+    "NOT_ALLOWED": 405,
+    "NOT_ACCEPTABLE": 406,
+    "REQUEST_TIMEOUT": 408,
+    "CONFLICT": 409,
+    "GONE": 410,
+    "UPGRADE_REQUIRED": 426,
+    "TOO_MANY_REQUESTS": 429,
+    "CLOSE": 444,
+    "ILLEGAL": 451,
+    "INTERNAL_SERVER_ERROR": 500,
+    "NOT_IMPLEMENTED": 501,
+    "BAD_GATEWAY": 502,
+    "SERVICE_UNAVAILABLE": 503,
+    "GATEWAY_TIMEOUT": 504,
+    "VERSION_NOT_SUPPORTED": 505,
+    "INSUFFICIENT_STORAGE": 507,
+}
 
 _TABLE = "lua.api_ctx"
 _ARGS = "lua.args"
@@ -200,6 +245,8 @@ class RequestLua(Lua):
     def _host(self) -> Mapping[str, Any]:
         return {
             "version": VERSION,
+            "statuses": self._runtime.table_from(_STATUSES),
+            "rewritten": lambda: _rewritten(self._now()),
             "variable": lambda name: self._lua(getter(to_text(name))(self._now())),
             "set_variable": lambda name, value: _set_variable(self._now(), to_text(name), value),
             "resolve": lambda template: resolve(to_text(template))(self._now()),
@@ -356,6 +403,11 @@ def _grouped(headers: Headers) -> dict[str, Any]:
 
 #: variables that steer the proxying: they are the context's own
 _STEERING = frozenset(("upstream_uri", "upstream_host", "upstream_scheme"))
+
+
+def _rewritten(ctx: Context) -> str:
+    path = ctx.upstream_uri.partition("?")[0]
+    return uri_args.unescape(path.replace("+", "%2B")) if path else ctx.uri
 
 
 def _set_variable(ctx: Context, name: str, value: Any) -> None:

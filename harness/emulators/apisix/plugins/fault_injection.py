@@ -10,6 +10,7 @@ from harness.emulators.apisix.context import Context, Exit, MaybeVerdict
 from harness.emulators.apisix.match.expression import Condition, check, compile_expression
 from harness.emulators.apisix.match.lua_values import to_text
 from harness.emulators.apisix.plugins.base import Conf, Plugin, Schema, Scope
+from harness.emulators.apisix.plugins.expressions import reads_body, with_body
 from harness.emulators.apisix.variables import getter, resolve
 
 _PERCENTAGE: Schema = {"type": "integer", "minimum": 0, "maximum": 100}
@@ -71,6 +72,7 @@ class FaultInjection(Plugin):
 
     def __init__(self, conf: Conf, scope: Scope) -> None:
         super().__init__(conf, scope)
+        self._reads_body = any(reads_body(conf.get(fault, {}).get("vars")) for fault in ("abort", "delay"))
         self._abort = _Chance(conf.get("abort"), scope)
         self._delay = _Chance(conf.get("delay"), scope)
         self._seconds: float = conf.get("delay", {}).get("duration", 0)
@@ -87,6 +89,9 @@ class FaultInjection(Plugin):
 
     def rewrite(self, ctx: Context) -> MaybeVerdict:
         """Wait, then abort; whom it hits is decided before the wait."""
+        return with_body(ctx, self._decide) if self._reads_body else self._decide(ctx)
+
+    def _decide(self, ctx: Context) -> MaybeVerdict:
         delays = self._delay.hits(ctx)
         verdict = self._verdict(ctx) if self._abort.hits(ctx) else None
         return self._later(verdict) if delays else verdict

@@ -9,7 +9,7 @@ from math import floor
 from typing import Any
 
 from harness.emulators.apisix.context import Context, Exit
-from harness.emulators.apisix.match.lua_values import to_number
+from harness.emulators.apisix.match.lua_values import to_number, to_text
 from harness.emulators.apisix.plugins.base import Conf, Schema, Scope
 from harness.emulators.apisix.plugins.templates import counted
 from harness.emulators.apisix.variables import getter, resolve
@@ -64,7 +64,17 @@ def key_of(key: str, kind: str) -> Key:
     """How a request's key is found; None means that the address counts instead."""
     if kind == "constant":
         return lambda ctx: key
-    return counted(key) if kind == "var_combination" else getter(key)
+    return counted(key) if kind == "var_combination" else _variable(key)
+
+
+def _variable(name: str) -> Key:
+    get = getter(name)
+
+    def find(ctx: Context) -> str | None:
+        value = get(ctx)
+        return value if value is None or value.__class__ is str else to_text(value)
+
+    return find
 
 
 def amount(value: Any, least: int = 1) -> Amount:

@@ -24,6 +24,8 @@ _SCALARS: Schema = {
     "patternProperties": {"^[^:]+$": {"oneOf": [{"type": "string"}, {"type": "number"}]}},
 }
 _FIELD = re.compile(r"^([^:\s]+)\s*:\s*([^:]+)$", re.ASCII)
+#: the letters that ngx.re knows
+_OPTIONS = "adDijJmosuUx"
 #: the upstream's Content-Encoding, noted where `vars` hold
 _MATCHED = "response-rewrite"
 _SENT = "response-rewrite.sent"
@@ -135,6 +137,9 @@ class ResponseRewrite(Plugin):
         if "vars" in conf and (problem := check(conf["vars"])):
             return f"failed to validate the 'vars' expression: {problem}"
         for one in conf.get("filters", ()):
+            unknown = next((letter for letter in one["options"] if letter not in _OPTIONS), None)
+            if unknown:
+                return f'regex "{one["regex"]}" validation failed: unknown flag "{unknown}" (flags "{one["options"]}")'
             try:
                 pcre.compile(one["regex"], one["options"])
             except ValueError as error:

@@ -7,10 +7,11 @@ from typing import Any, ClassVar
 from harness.emulators.apisix import lua_json
 from harness.emulators.apisix.balance.node import Node
 from harness.emulators.apisix.balance.roundrobin import turns
-from harness.emulators.apisix.context import Context
+from harness.emulators.apisix.context import Context, MaybeVerdict
 from harness.emulators.apisix.match.expression import check, compile_expression
 from harness.emulators.apisix.match.lua_values import to_text
 from harness.emulators.apisix.plugins.base import Conf, Plugin, Schema, Scope
+from harness.emulators.apisix.plugins.expressions import reads_body, with_body
 from harness.emulators.apisix.plugins.proxy_rewrite import ProxyRewrite
 from harness.emulators.apisix.schema.validate import Validator
 from harness.emulators.apisix.variables import getter, resolve
@@ -83,6 +84,7 @@ class TrafficLabel(Plugin):
 
     def __init__(self, conf: Conf, scope: Scope) -> None:
         super().__init__(conf, scope)
+        self._reads_body = any(reads_body(rule.get("match")) for rule in conf["rules"])
         self._rules = [
             (compile_expression(rule.get("match"), getter), _Actions(rule["actions"], scope)) for rule in conf["rules"]
         ]
@@ -99,8 +101,14 @@ class TrafficLabel(Plugin):
                     return problem
         return None
 
-    def access(self, ctx: Context) -> None:
+    def access(self, ctx: Context) -> MaybeVerdict:
         """The first rule that matches with an action that sets something."""
+        if self._reads_body:
+            return with_body(ctx, self._decide)
+        self._decide(ctx)
+        return None
+
+    def _decide(self, ctx: Context) -> None:
         for condition, actions in self._rules:
             if (condition is None or condition(ctx)) and actions.apply(ctx):
                 return

@@ -7,9 +7,10 @@ from typing import Any, ClassVar
 
 from harness.emulators.apisix.balance.node import Node
 from harness.emulators.apisix.balance.roundrobin import turns
-from harness.emulators.apisix.context import Context, Exit
+from harness.emulators.apisix.context import Context, Exit, MaybeVerdict
 from harness.emulators.apisix.match.expression import Condition, ExpressionError, compile_expression
 from harness.emulators.apisix.plugins.base import Conf, Plugin, Schema, Scope
+from harness.emulators.apisix.plugins.expressions import reads_body, with_body
 from harness.emulators.apisix.resources.upstream import UPSTREAM
 from harness.emulators.apisix.schema.common import ID
 from harness.emulators.apisix.variables import getter
@@ -83,6 +84,7 @@ class TrafficSplit(Plugin):
 
     def __init__(self, conf: Conf, scope: Scope) -> None:
         super().__init__(conf, scope)
+        self._reads_body = any(reads_body(rule.get("match")) for rule in conf.get("rules", ()))
         self._rules = [
             (_conditions(rule.get("match")), _Split(rule["weighted_upstreams"], scope))
             for rule in conf.get("rules", ())
@@ -98,8 +100,11 @@ class TrafficSplit(Plugin):
             return f"failed to validate the 'vars' expression: {problem}"
         return None
 
-    def access(self, ctx: Context) -> Exit | None:
+    def access(self, ctx: Context) -> MaybeVerdict:
         """The first rule that matches decides; without one the route's upstream stays."""
+        return with_body(ctx, self._decide) if self._reads_body else self._decide(ctx)
+
+    def _decide(self, ctx: Context) -> Exit | None:
         for conditions, split in self._rules:
             for identity in split.ids:
                 if self.scope.upstream(identity) is None:

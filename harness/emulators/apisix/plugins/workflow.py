@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from harness.emulators.apisix.context import Context, Exit, MaybeVerdict
 from harness.emulators.apisix.match.expression import Condition, ExpressionError, compile_expression
 from harness.emulators.apisix.plugins.base import Conf, Plugin, Schema, Scope
+from harness.emulators.apisix.plugins.expressions import reads_body, with_body
 from harness.emulators.apisix.plugins.limit_conn import LimitConn
 from harness.emulators.apisix.plugins.limit_count import LimitCount
 from harness.emulators.apisix.schema.validate import Validator
@@ -65,6 +66,7 @@ class Workflow(Plugin):
 
     def __init__(self, conf: Conf, scope: Scope) -> None:
         super().__init__(conf, scope)
+        self._reads_body = any(reads_body(rule.get("case")) for rule in conf["rules"])
         self._rules = [
             (_condition(rule.get("case")), _action(rule["actions"][0], index, scope))
             for index, rule in enumerate(conf["rules"], 1)
@@ -82,6 +84,9 @@ class Workflow(Plugin):
 
     def access(self, ctx: Context) -> MaybeVerdict:
         """Run the first action whose case holds; the plugin of that name on the route is passed over."""
+        return with_body(ctx, self._decide) if self._reads_body else self._decide(ctx)
+
+    def _decide(self, ctx: Context) -> MaybeVerdict:
         for condition, action in self._rules:
             if condition is None or condition(ctx):
                 ctx.notes[_MATCHED] = action

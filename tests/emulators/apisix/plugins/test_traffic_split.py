@@ -55,3 +55,12 @@ def test_upstreams_by_id_as_they_are_now(build, request_of, scope):
 )
 def test_refused_configurations(refusal, conf, message):
     assert refusal(TrafficSplit, conf) == message
+
+
+def test_conditions_on_the_body(build, request_of, run):
+    rule = {"match": [{"vars": [["post_arg_id", "==", "1"]]}], "weighted_upstreams": [{"upstream": B}]}
+    plugin = build(TrafficSplit, {"rules": [rule]})
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    ctx = request_of("/", method="POST", headers=headers, body=b"id=1")
+    assert run(plugin.access(ctx)) is None
+    assert ctx.upstream is not None
