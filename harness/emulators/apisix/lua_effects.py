@@ -155,6 +155,44 @@ _STATUSES = {
 _TABLE = "lua.api_ctx"
 _ARGS = "lua.args"
 
+#: Renders a compiled template: its free names are those of the table, then the helpers, then the sandbox's.
+_RENDER = """
+local cjson = ...
+local entities = {["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;", ['"'] = "&quot;", ["'"] = "&#39;", ["/"] = "&#47;"}
+local xml = {["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;", ["'"] = "&apos;", ['"'] = "&quot;"}
+local null = cjson.null
+
+local function output(value)
+  if value == nil or value == null then return "" end
+  if type(value) == "function" then return output(value()) end
+  return tostring(value)
+end
+local function escape(value)
+  if type(value) == "string" then return (value:gsub([=[[">/<'&]]=], entities)) end
+  return output(value)
+end
+local reserved = {"_ctx", "_body", "_escape_xml", "_escape_json", "_multipart"}
+
+return function(chunk)
+  local base = getfenv(chunk)
+  return function(context, ctx, body)
+    for _, name in ipairs(reserved) do context[name] = nil end
+    local helpers = {
+      _ctx = ctx, _body = body, context = context,
+      _escape_xml = function(text) return (text:gsub([=[[&<>'"]]=], xml)) end,
+      _escape_json = cjson.encode,
+    }
+    setmetatable(context, {__index = helpers})
+    setfenv(chunk, setmetatable({}, {__index = function(_, name)
+      local value = context[name]
+      if value == nil then value = base[name] end
+      return value
+    end}))
+    return chunk(escape, output)
+  end
+end
+"""
+
 
 class RequestLua(Lua):
     """One sandbox for the plugins of one gateway. Not for two requests at a time: nothing in it waits."""
@@ -166,6 +204,7 @@ class RequestLua(Lua):
         self._said: list[str] = []
         self._arg: list[Any] = ["", False]
         self._new_table: Callable[[], Any] = dict
+        self._binder: Any = None
 
     def _ready(self) -> Any:
         made = self._sandbox is None
@@ -174,6 +213,8 @@ class RequestLua(Lua):
             self._lua = ToLua(self._runtime)
             self._null = sandbox.ngx.null
             extend = self._runtime.execute(f"return function(...) {_EFFECTS} end")
+            render = self._runtime.execute(f"return function(...) {_RENDER} end")
+            self._binder = render(sandbox.modules.cjson)
             self._new_table = extend(sandbox.ngx, sandbox.modules, self._runtime.table_from(self._host()))
         return sandbox
 
@@ -210,6 +251,18 @@ class RequestLua(Lua):
         """What the user's Lua wrote to `ctx.<name>` in this request, as JSON's value; None when it didn't."""
         table = ctx.notes.get(_TABLE)
         return None if table is None else self.value(self._runtime.eval("rawget")(table, name))
+
+    def renderer(self, source: str, name: str) -> Any:
+        """A template's chunk, ready for `render`; raises ValueError when it isn't Lua."""
+        chunk = self.compile(source, name.encode("utf-8", "surrogateescape").decode("latin-1"))
+        return self._binder(chunk)
+
+    def render(self, renderer: Any, ctx: Context, table: Any, body: bytes | None) -> str:
+        """The text of a template over a JSON table, in Latin-1; raises LuaFailure."""
+        context = self.table(table)
+        raw = body.decode("latin-1") if body is not None else None
+        results = self.call_all(renderer, ctx, context, self._table(ctx), raw)
+        return to_text(results[0])
 
     def filter_body(self, function: Any, ctx: Context, conf: Any, chunk: bytes, last: bool) -> bytes:
         """function(conf, ctx) with ngx.arg; what it leaves in ngx.arg[1]."""

@@ -8,6 +8,7 @@ from harness.emulators.apisix.plugins.attach_consumer_label import AttachConsume
 from harness.emulators.apisix.plugins.base import Plugin
 from harness.emulators.apisix.plugins.basic_auth import BasicAuth
 from harness.emulators.apisix.plugins.batch_requests import BatchRequests
+from harness.emulators.apisix.plugins.body_transformer import BodyTransformer
 from harness.emulators.apisix.plugins.brotli import Brotli
 from harness.emulators.apisix.plugins.chaitin_waf import ChaitinWaf
 from harness.emulators.apisix.plugins.client_control import ClientControl
@@ -69,6 +70,7 @@ PLUGINS: tuple[type[Plugin], ...] = (
     AttachConsumerLabel,
     BasicAuth,
     BatchRequests,
+    BodyTransformer,
     Brotli,
     ChaitinWaf,
     ClientControl,
