@@ -5,7 +5,8 @@ BIN    := $(VENV)/bin
 # Put in a file's place so that a later run needs no network.
 RUN    := $(VENV)/.run-installed
 DEV    := $(VENV)/.dev-installed
-XDIST  ?= -n 2
+# A group of tests that shares fixed ports stays with one worker.
+XDIST  ?= -n 2 --dist loadgroup
 
 .DEFAULT_GOAL := help
 
