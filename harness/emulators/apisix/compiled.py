@@ -55,6 +55,7 @@ class Plan:
         "consumer_rewrite",
         "consumers",
         "depends",
+        "direct",
         "generation",
         "global_rewrite",
         "globals_only",
@@ -63,6 +64,7 @@ class Plan:
         "parts",
         "refusal",
         "rewrite",
+        "unfiltered",
         "upstream",
         "websocket",
     )
@@ -85,6 +87,10 @@ class Plan:
         self.log: Steps = ()
         self.upstream: Upstream | Exit = _NO_UPSTREAM
         self.websocket = False
+        #: nothing of a plugin runs before or on the answer: the shortest way through the pipeline
+        self.direct = False
+        #: no plugin looks at the upstream's answer
+        self.unfiltered = True
         self.consumers: dict[tuple[str, str, int], tuple[ConsumerEntry, Plan | Exit]] = {}
 
 
@@ -212,6 +218,8 @@ class Compiler:
             websocket = service.value.get("enable_websocket")
         plan.websocket = bool(websocket)
         plan.upstream = self._upstream_for(plan, route.entry, service)
+        early = (plan.global_rewrite, plan.rewrite, plan.access, plan.before_proxy)
+        plan.direct = plan.unfiltered and not any(early)
         return plan
 
     def _upstream_for(self, plan: Plan, route: Entry, service: Entry | None) -> Upstream | Exit:
@@ -271,6 +279,8 @@ class Compiler:
         if not plugins:
             return plan
         own = {part.name: part for part in self._resource_parts(plugins)}
+        if all(part.plugin.type == "auth" and _only_rewrites(part) for part in own.values()):
+            return plan  # the consumer's credentials alone: they have done their work
         parts = [part for name, part in plan.parts.items() if name not in plugins] + list(own.values())
         self._lay_out(merged, list(plan.globals_only.parts.values()), _sorted(parts))
         # run again are only those that the route did not have (plugin.lua, merge_consumer_route)
@@ -299,12 +309,14 @@ class Compiler:
         plan.header_filter = _steps(both, "header_filter")
         plan.body_filter = _steps(both, "body_filter")
         plan.log = _steps(both, "log")
+        plan.unfiltered = not plan.header_filter and not plan.body_filter
         alone = plan.globals_only = Plan()
         if rules:
             alone.parts = {part.name: part for part in rules}
             alone.header_filter = _steps(rules, "header_filter")
             alone.body_filter = _steps(rules, "body_filter")
             alone.log = _steps(rules, "log")
+            alone.unfiltered = not alone.header_filter and not alone.body_filter
 
     # -- parts
 
@@ -353,6 +365,10 @@ class Compiler:
             schema = kind.consumer_schema if consumer and kind.consumer_schema is not None else kind.schema
             found = self._validators[key] = Validator(schema)
         return found
+
+
+def _only_rewrites(part: Part) -> bool:
+    return not any(hasattr(part.plugin, phase) for phase in PHASES if phase != "rewrite")
 
 
 def _on(plugins: Mapping[str, tuple[Entry, Any]], name: str) -> bool:

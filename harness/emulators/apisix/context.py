@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from harness.emulators.apisix.headers import Headers
@@ -78,19 +78,11 @@ class Try:
     error: str = ""
 
 
-@dataclass(slots=True)
 class Context:
-    """The state of one request. Text is Latin-1 (one character a byte); bodies are bytes."""
+    """The state of one request. Text is Latin-1 (one character a byte); bodies are bytes.
 
-    client: Client
-    method: str
-    target: str  # as it came: $request_uri
-    uri: str  # decoded and normalised: $uri
-    query: str  # raw, without "?": $args
-    version: tuple[int, int]
-    headers: Headers  # the request's; what plugins leave here goes to the upstream
-    remote_addr: str  # after real-ip
-    started: float  # clock.time()
+    What a request rarely has stays with the class until somebody sets it, so that making one costs little.
+    """
 
     # matched and merged
     route: Route | None = None
@@ -103,36 +95,63 @@ class Context:
     upstream_host: str = ""
     upstream_scheme: str = ""
     upstream_method: str = ""
-    tries: list[Try] = field(default_factory=list)
 
     # the answer
     status: int = 0
-    response: Headers = field(default_factory=Headers)
     from_upstream: bool = False
     bytes_sent: int = 0
+    body_bytes_sent: int = 0
 
     # the request's body, when somebody gathered it (`await ctx.read_body()`) or replaced it
     body: bytes | None = None
     # the most bytes that the body may have, 0 for any (client-control)
     max_body: int = 0
+    request_length: int = 0
 
-    # plugins' own notes, by plugin name; variables set by plugins (ctx.var.x = ...)
-    notes: dict[str, Any] = field(default_factory=dict)
-    variables: dict[str, str] = field(default_factory=dict)
     # the journal's lines: (phase, plugin, what it decided)
     trace: list[tuple[str, str, str]] | None = None
-
     # $host: the Host header in lower case without port and trailing dot, or "_"
     host: str = "_"
     exchange: Exchange | None = None
-    body_bytes_sent: int = 0
-    request_length: int = 0
     # what plugins do to the gateway's own answers (exit-transformer), not to errors of the proxying
     on_exit: list[Callable[[Exit], Exit]] | None = None
     # asked once all header filters have run: nginx's own gzip filter, which encodes what the body filters leave
     compress: Callable[[Context], Encoder | None] | None = None
     # plugins that workflow and the like already ran: they are passed over from here on
     skipped: set[str] | None = None
+
+    def __init__(
+        self,
+        client: Client,
+        method: str,
+        target: str,  # as it came: $request_uri
+        uri: str,  # decoded and normalised: $uri
+        query: str,  # raw, without "?": $args
+        version: tuple[int, int],
+        headers: Headers,  # the request's; what plugins leave here goes to the upstream
+        remote_addr: str,  # after real-ip
+        started: float,  # clock.time()
+        **given: Any,
+    ) -> None:
+        """`given` are values for the members above; raises TypeError for another name."""
+        self.client = client
+        self.method = method
+        self.target = target
+        self.uri = uri
+        self.query = query
+        self.version = version
+        self.headers = headers
+        self.remote_addr = remote_addr
+        self.started = started
+        self.tries: list[Try] = []
+        self.response = Headers()
+        # plugins' own notes, by plugin name; variables set by plugins (ctx.var.x = ...)
+        self.notes: dict[str, Any] = {}
+        self.variables: dict[str, str] = {}
+        for name, value in given.items():
+            if not hasattr(self, name):
+                raise TypeError(f"a context has no {name!r}")
+            setattr(self, name, value)
 
     async def read_body(self) -> bytes:
         """The request's whole body, gathered once; raises ExitNow(413) when it exceeds `max_body`."""

@@ -69,7 +69,6 @@ class DataPlane:
         self.lua = Lua()
         self.router = Router(settings.router, compile_filter=self.lua.compile_filter)  # type: ignore[arg-type]
         self._of_service: dict[str, set[str]] = {}
-        self._forwarded: dict[tuple[str, str, int], tuple[Field, Field, Field]] = {}
         self._trusted = [ip_network(network) for network in settings.real_ip_from if network != "unix:"]
         self._trusts: dict[str, bool] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -193,10 +192,12 @@ class DataPlane:
     def request(self, exchange: ServerConnection, head: Head) -> None:
         """A request's head is here: begin its journey."""
         self.requests += 1
-        headers = head.headers
         remote = exchange.remote_addr
         if head.real_ip:
             remote = self._real_ip(remote, head.real_ip)
+        fields = head.outgoing
+        if fields is None:
+            fields = head.outgoing = _outgoing(head, exchange.scheme, exchange.server_port)
         ctx = Context(
             exchange,
             head.method,
@@ -204,32 +205,15 @@ class DataPlane:
             head.path,
             head.query,
             head.version,
-            headers,
+            Headers(fields.copy()),
             remote,
             self.clock.time(),
-            host=head.host,
-            exchange=exchange,
-            request_length=head.size + (head.length or 0),
         )
-        self._add_forwarded(exchange, head, headers)
-        journey = Journey(self, exchange, ctx)
-        exchange.state = journey
+        ctx.host = head.host
+        ctx.exchange = exchange
+        ctx.request_length = head.size + (head.length or 0)
+        exchange.state = journey = Journey(self, exchange, ctx)
         journey.begin()
-
-    def _add_forwarded(self, exchange: ServerConnection, head: Head, headers: Headers) -> None:
-        """X-Forwarded-Proto, -Host and -Port are the gateway's own, whatever the client says (ngx_tpl.lua)."""
-        key = (head.named_host, exchange.scheme, exchange.server_port)
-        fields = self._forwarded.get(key)
-        if fields is None:
-            if len(self._forwarded) > 4096:
-                self._forwarded.clear()
-            fields = self._forwarded[key] = _forwarded(*key)
-        if head.forwarded:
-            headers.remove("forwarded")
-            for _, name, value in fields:
-                headers.set(name, value)
-        else:
-            headers.items.extend(fields)
 
     def _real_ip(self, peer: str, named: str) -> str:
         """$remote_addr: what a trusted peer names in real_ip_header."""
@@ -276,13 +260,22 @@ def nacos_conf(settings: Settings) -> dict[str, Any] | None:
     return conf if conf.get("host") else None
 
 
-def _forwarded(named_host: str, scheme: str, port: int) -> tuple[Field, Field, Field]:
+def _outgoing(head: Head, scheme: str, port: int) -> list[Field]:
+    """The client's fields with X-Forwarded-Proto, -Host and -Port, which are the gateway's own (ngx_tpl.lua)."""
+    named_host = head.named_host
     tail = named_host.rpartition(":")[2] if ":" in named_host else ""
-    return (
+    own: list[Field] = [
         ("x-forwarded-proto", "X-Forwarded-Proto", scheme),
         ("x-forwarded-host", "X-Forwarded-Host", named_host or "_"),
         ("x-forwarded-port", "X-Forwarded-Port", tail if tail.isdigit() else str(port)),
-    )
+    ]
+    if not head.forwarded:
+        return head.fields + own
+    headers = Headers(head.fields.copy())
+    headers.remove("forwarded")
+    for _, name, value in own:
+        headers.set(name, value)
+    return headers.items
 
 
 def _from_environment(reference: str) -> Any:

@@ -24,38 +24,30 @@ log = logging.getLogger(__name__)
 
 _NOT_FOUND: Final = Exit(404, {"error_msg": "404 Route Not Found"})
 _PLAIN: Final = ("content-type", "Content-Type", "text/plain; charset=utf-8")
-#: Called when a list of steps has run through without an answer
+#: What only the upstream's answer may say of itself
+_FRAMING: Final = frozenset({"content-type", "content-length", "date"})
 _ROUTE_CLIENT_GONE: Final = 499
 
 
-class Journey:
+class Journey(Forward):
     """One request from its head to its log. The methods stand in the order in which they are run:
 
     begin → match → global rewrite → rewrite → consumer's rewrite → global access → access → pick a node →
     before_proxy → forward (read the body, try nodes) → header_filter → body_filter → log.
     """
 
-    __slots__ = (
-        "_encoder",
-        "_filters",
-        "_gathered",
-        "_plan",
-        "_started_answer",
-        "ctx",
-        "exchange",
-        "forward",
-        "gateway",
-        "over",
-    )
+    __slots__ = ("_encoder", "_filters", "_gathered", "_plan", "_started_answer", "exchange", "gateway", "over")
 
     def __init__(self, gateway: DataPlane, exchange: ServerConnection, ctx: Context) -> None:
         self.gateway = gateway
         self.exchange = exchange
         self.ctx = ctx
-        self.forward: Forward | None = None
+        self.loop = gateway.loop
+        self.forwarded = False
         self.over = False
-        self._plan: Plan = gateway.nothing
+        self.connection = None
         #: whose header_filter, body_filter and log run: nobody's until a plan's first phase
+        self._plan: Plan = gateway.nothing
         self._filters: Plan = gateway.nothing
         self._gathered: dict[int, list[bytes]] | None = None
         self._started_answer = False
@@ -95,6 +87,10 @@ class Journey:
                 plan = compiler.plan(route)
             ctx.route = route
             self._plan = plan
+            if plan.direct:
+                self._filters = plan
+                self._pick()
+                return
             if plan.refusal is not None:
                 self.exit(plan.refusal)
                 return
@@ -153,11 +149,12 @@ class Journey:
         if isinstance(upstream, Exit):
             self.exit(upstream)
             return
-        ctx.upstream = upstream
-        waiting = upstream.prepare()
-        if waiting is not None:
-            self._wait(self._pick_later(waiting))
-            return
+        ctx.upstream = self.upstream = upstream
+        if not upstream.fixed:
+            waiting = upstream.prepare()
+            if waiting is not None:
+                self._wait(self._pick_later(waiting))
+                return
         self._picked()
 
     async def _pick_later(self, waiting: Awaitable[None]) -> None:
@@ -165,14 +162,12 @@ class Journey:
         self._picked()
 
     def _picked(self) -> None:
-        ctx = self.ctx
-        upstream = ctx.upstream
-        assert upstream is not None
-        node = upstream.pick(ctx)
+        node = self.upstream.pick(self.ctx)
         if isinstance(node, Exit):
             self.exit(node)
             return
-        self.forward = Forward(self, upstream, node, self.gateway.loop)
+        self.node = node
+        self.forwarded = True
         if self._plan.before_proxy:
             self._run("before_proxy", self._plan.before_proxy, 0, self._body)
         else:
@@ -184,12 +179,12 @@ class Journey:
         body = exchange.body
         ctx = self.ctx
         if body is None or ctx.body is not None:
-            self._forward()
+            self._send_request()
             return
         limit = ctx.max_body
         if limit:
             body.limit = limit
-            if (exchange.head.length or 0) > limit:
+            if max(exchange.head.length or 0, body.size) > limit:
                 self.exit(Exit(413))
                 return
         exchange.want_body(self._body_here)
@@ -198,22 +193,20 @@ class Journey:
         if body.failed:
             self.exit(Exit(body.failed))
             return
-        self._forward()
+        self._send_request()
 
-    def _forward(self) -> None:
-        ctx = self.ctx
+    def _send_request(self) -> None:
         exchange = self.exchange
-        forward = self.forward
-        assert forward is not None
-        body = ctx.body
-        if body is None and exchange.body is not None:
-            body = exchange.body.content()
-        elif body is None and exchange.head.length == 0:
-            body = b""
-        elif body == b"" and exchange.head.length is None and not exchange.head.chunked:
+        head = exchange.head
+        body = self.ctx.body
+        if body is None:
+            if exchange.body is not None:
+                body = exchange.body.content()
+            elif head.length == 0:
+                body = b""
+        elif not body and head.length is None and not head.chunked:
             body = None
-        websocket = self._plan.websocket
-        forward.start(body, exchange.head.named_host, websocket=websocket)
+        self.forward(body, head.named_host, websocket=self._plan.websocket)
 
     # -- the steps of a phase
 
@@ -298,8 +291,7 @@ class Journey:
         if ctx.on_exit is not None:
             for change in ctx.on_exit:
                 verdict = change(verdict)
-        if self.forward is not None:
-            self.forward.cancel()
+        self.cancel()
         for name, value in verdict.headers:
             ctx.response.set(name, value)
         status = verdict.status
@@ -338,43 +330,66 @@ class Journey:
 
     def answered(self, answer: Answer, piece: bytes, last: bool) -> None:
         """The upstream's head: what it says, after what plugins have set."""
+        self.note_head(answer.status, last)
         ctx = self.ctx
+        ctx.status = answer.status
+        ctx.from_upstream = True
+        if answer.plain and self._filters.unfiltered and ctx.compress is None:
+            self._pass_on(answer, piece, last)
+            return
         if answer.accel:
             self._redirect_inside(answer)
             return
-        ctx.from_upstream = True
-        ctx.status = answer.status
-        own = ctx.response.items
-        if own:
-            answer.fields = [field for field in own if field[0] != "content-type"] + answer.fields
-        ctx.response.items = answer.fields
+        own = [field for field in ctx.response.items if field[0] != "content-type"]
+        ctx.response.items = own + answer.fields
         if answer.version < (1, 0):
-            self.exchange.head.version = (0, 9)
+            self.exchange.version = (0, 9)
         if answer.status == 101:
             self._switch(answer, piece)
             return
         self._respond(answer.line, piece, last)
 
+    def _pass_on(self, answer: Answer, piece: bytes, last: bool) -> None:
+        """An answer that no filter changes: its head is made once and sent often."""
+        ctx = self.ctx
+        response = ctx.response
+        own = response.items
+        shown = answer.shown
+        if not shown:
+            shown = answer.shown = [*answer.fields, self.gateway.server_field]
+        if own:
+            own = [field for field in own if field[0] not in _FRAMING]
+            response.items = own + shown
+        else:
+            response.items = shown
+        self._started_answer = True
+        ctx.body_bytes_sent = len(piece)
+        ctx.bytes_sent = self.exchange.send_unchanged(answer, own, piece, last)
+        if last:
+            self._finish()
+        else:
+            self._hold_back()
+
     def _redirect_inside(self, answer: Answer) -> None:
         """X-Accel-Redirect: nginx starts the request anew with that path."""
-        if self.forward is not None:
-            self.forward.cancel()
-            self.forward = None
+        self.cancel()
         ctx = self.ctx
         self.gateway.redirect_inside(ctx, answer)
         self.begin()
 
     def _switch(self, answer: Answer, early: bytes) -> None:
         """101: from here on bytes go both ways as they come."""
-        forward = self.forward
-        assert forward is not None and forward.connection is not None
+        connection = self.connection
+        assert connection is not None
         self._decorate()
         self.exchange.send_switch(answer.upgrade, self.ctx.response.items)
         self._started_answer = True
-        Tunnel(self.exchange, forward.connection, self).begin(early)
+        Tunnel(self.exchange, connection, self).begin(early)
 
     def more(self, piece: bytes, last: bool) -> None:
         """More of the upstream's body."""
+        if last:
+            self.note_end()
         filters = self._filters.body_filter
         if filters and not self.exchange.bodyless:
             piece = self._filtered(piece, last)
@@ -386,20 +401,19 @@ class Journey:
         ctx = self.ctx
         exchange = self.exchange
         ctx.body_bytes_sent += len(piece)
+        if piece or last:
+            ctx.bytes_sent += exchange.send_body(piece, last)
         if last:
             self._finish()
-            exchange.send_body(piece, True)
-            return
-        if piece:
-            exchange.send_body(piece, False)
-        self._hold_back()
+        else:
+            self._hold_back()
 
     def _hold_back(self) -> None:
         """A client that doesn't read stops the upstream, too."""
         exchange = self.exchange
-        if exchange.write_blocked and self.forward is not None:
-            self.forward.pause()
-            exchange.unblocked = self.forward.resume
+        if exchange.write_blocked and self.connection is not None:
+            self.pause()
+            exchange.unblocked = self.resume
 
     def failed(self, status: int) -> None:
         """No node answered: nginx's own error, which no plugin changes."""
@@ -427,10 +441,10 @@ class Journey:
         if ctx.status != status:
             line = ""
         ctx.body_bytes_sent = len(piece)
+        ctx.bytes_sent = exchange.send_head(ctx.status, line, ctx.response.items, piece, last)
         if last:
             self._finish()
-        exchange.send_head(ctx.status, line, ctx.response.items, piece, last)
-        if not last:
+        else:
             self._hold_back()
 
     def _decorate(self) -> None:
@@ -496,8 +510,7 @@ class Journey:
 
     def lost(self) -> None:
         """The client went away."""
-        if self.forward is not None:
-            self.forward.cancel()
+        self.cancel()
         if not self._started_answer:
             self.ctx.status = _ROUTE_CLIENT_GONE
         self._finish()

@@ -47,8 +47,8 @@ class SharedStore:
 
     def incr(self, key: str, by: float, init: float | None = None, init_ttl: float = 0) -> float | None:
         """Add and return the new value; a missing key starts at `init` with `init_ttl`, without `init` gives None."""
-        held = self._live(key)
-        if held is None:
+        held = self._held.get(key)
+        if held is None or (held[1] and held[1] <= self._clock.time()):
             if init is None:
                 return None
             self.set(key, init + by, init_ttl)

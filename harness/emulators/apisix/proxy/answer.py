@@ -46,13 +46,31 @@ class BadAnswer(Exception):
     """What the upstream sent is not an HTTP answer that nginx would take."""
 
 
-class Answer:
-    """An upstream's head; `fields` are those that are passed on, `length` None for an unknown one.
+class NotHttp(Exception):
+    """The first bytes are no status line: nginx takes such an answer as HTTP/0.9."""
 
-    `line` is the status line to pass on, empty for an HTTP/0.9 answer (`version` tells), `accel` an X-Accel-Redirect.
+
+class Answer:
+    """An upstream's head; one that comes again is the same object, so nobody changes it.
+
+    `fields` are those that are passed on, `length` is None for an unknown one, `line` the status line to pass on, empty
+    for an HTTP/0.9 answer (`version` tells), `accel` an X-Accel-Redirect.
     """
 
-    __slots__ = ("accel", "chunked", "fields", "keep_alive", "length", "line", "status", "upgrade", "version")
+    __slots__ = (
+        "accel",
+        "chunked",
+        "fields",
+        "keep_alive",
+        "length",
+        "line",
+        "plain",
+        "sent",
+        "shown",
+        "status",
+        "upgrade",
+        "version",
+    )
 
     def __init__(self, status: int, line: str, version: tuple[int, int], fields: list[Field]) -> None:
         self.status = status
@@ -64,17 +82,43 @@ class Answer:
         self.keep_alive = version >= (1, 1)
         self.upgrade = ""
         self.accel = ""
+        #: no error, no switch of protocols, no redirect inside: nothing that the gateway would have to look into
+        self.plain = 200 <= status < 500 and version >= (1, 0)
+        #: the gateway's fields when nothing changes them; their bytes, parted for plugins' own, by keep-alive
+        self.shown: list[Field] = []
+        self.sent: dict[bool, tuple[bytes, bytes]] = {}
 
 
+#: Heads are kept up to this length, and so many of them.
+LONGEST_KEPT: Final = 1024
+MOST_KEPT: Final = 1024
+
+_heads: dict[bytes, Answer] = {}
 _known: dict[str, Field] = {}
 _status_lines: dict[str, tuple[int, str, tuple[int, int]]] = {}
 
 
 def parse(data: bytes) -> tuple[Answer, int] | None:
-    """The head that `data` begins with and its size, None when it isn't whole; raises BadAnswer."""
+    """The head that `data` begins with and its size, None when it isn't whole; raises NotHttp or BadAnswer."""
     end = data.find(b"\r\n\r\n")
     if end < 0:
+        if not looks_like_http(data):
+            raise NotHttp
         return _incomplete(data)
+    key = data[: end + 4]
+    answer = _heads.get(key)
+    if answer is None:
+        if not looks_like_http(data):
+            raise NotHttp
+        answer = _read(data, end)
+        if end < LONGEST_KEPT:
+            if len(_heads) >= MOST_KEPT:
+                _heads.clear()
+            _heads[key] = answer
+    return answer, end + 4
+
+
+def _read(data: bytes, end: int) -> Answer:
     lines = data[:end].decode("latin-1").split("\r\n")
     status = _status_lines.get(lines[0]) or _status(lines[0])
     del lines[0]
@@ -82,7 +126,7 @@ def parse(data: bytes) -> tuple[Answer, int] | None:
         fields = [_known[line] for line in lines]
     except KeyError:
         fields = _learn(lines)
-    return _weigh(Answer(*status, []), fields), end + 4
+    return _weigh(Answer(*status, []), fields)
 
 
 def looks_like_http(data: bytes) -> bool:
@@ -169,6 +213,7 @@ def _weigh(answer: Answer, fields: list[Field]) -> Answer:
             answer.upgrade = field[2]
         elif lower == "x-accel-redirect":
             answer.accel = field[2]
+            answer.plain = False
     if answer.chunked and answer.length is not None:
         raise BadAnswer("both Content-Length and Transfer-Encoding")
     return answer

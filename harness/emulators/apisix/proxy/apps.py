@@ -9,6 +9,7 @@ from typing import Any
 from harness.clock import Clock
 from harness.emulators.apisix import media_types, pages
 from harness.emulators.apisix.exchange import App, Request, Response
+from harness.emulators.apisix.headers import Headers
 from harness.emulators.apisix.proxy.body import RequestBody
 from harness.emulators.apisix.proxy.dates import http_date
 from harness.emulators.apisix.proxy.head import Field, Head
@@ -41,7 +42,13 @@ class AppHandler:
 
     def _call(self, exchange: ServerConnection, head: Head, body: bytes) -> None:
         request = Request(
-            head.method, head.target, head.path, head.query, head.headers, body, remote_addr=exchange.remote_addr
+            head.method,
+            head.target,
+            head.path,
+            head.query,
+            Headers(head.fields.copy()),
+            body,
+            remote_addr=exchange.remote_addr,
         )
         try:
             answer = self._app(request)

@@ -1,13 +1,11 @@
-"""One request on its way to the upstream: picking nodes, trying again, and handing the answer back."""
+"""The way to the upstream: tries at nodes, time-outs, trying again, back-pressure."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from harness.emulators.apisix.context import Context, Try
-from harness.emulators.apisix.proxy.answer import Answer
-from harness.emulators.apisix.proxy.http1 import ServerConnection
 from harness.emulators.apisix.proxy.outgoing import request_head
 from harness.emulators.apisix.proxy.upstream import Pool, UpstreamConnection
 
@@ -19,96 +17,75 @@ if TYPE_CHECKING:
 _NOT_REPEATED: Final = frozenset({"POST", "LOCK", "PATCH"})
 
 
-class Owner(Protocol):
-    """The journey that a forward belongs to."""
-
-    ctx: Context
-    exchange: ServerConnection
-
-    def answered(self, answer: Answer, piece: bytes, last: bool) -> None:
-        """The upstream's head, once."""
-        ...
-
-    def more(self, piece: bytes, last: bool) -> None:
-        """More of its body."""
-        ...
-
-    def failed(self, status: int) -> None:
-        """No node gave an answer: 502 or 504."""
-        ...
-
-    def cut(self) -> None:
-        """The answer broke off after it had begun."""
-        ...
-
-
 class Forward:
-    """The tries of one request. `start` with a picked node; the owner hears of the outcome."""
+    """The upstream half of a request, and the base of its journey, so that one request is one object.
+
+    `forward` sends it; the connection tells `answered` and `more` (the journey's), or `broken`. When no node is left,
+    `failed` is called; when an answer breaks off, `cut`.
+    """
 
     __slots__ = (
-        "_asked",
-        "_body",
-        "_connection",
-        "_deadline",
-        "_done",
-        "_head_seen",
-        "_host",
-        "_left",
-        "_loop",
-        "_node",
-        "_owner",
-        "_sent",
-        "_tried",
-        "_try",
-        "_upgrade",
+        "asked",
+        "attempt",
+        "body",
+        "connection",
+        "ctx",
+        "deadline",
+        "forwarded",
+        "head_seen",
+        "host",
+        "left",
+        "loop",
+        "node",
+        "sent",
+        "tried",
+        "upgrade",
         "upstream",
     )
 
-    def __init__(self, owner: Owner, upstream: Upstream, node: Node, loop: asyncio.AbstractEventLoop) -> None:
-        self._owner = owner
-        self.upstream = upstream
-        self._node = node
-        self._tried: list[Node] = []
-        self._loop = loop
-        self._left = upstream.tries
-        self._connection: UpstreamConnection | None = None
-        self._done = False
-        self._head_seen = False
-        self._deadline = 0.0
-        self._sent = False
-        self._host = ""
-        self._body: bytes | None = None
-        self._upgrade = ("", "")
-        self._asked = 0.0
+    ctx: Context
+    loop: asyncio.AbstractEventLoop
+    upstream: Upstream
+    node: Node
+    attempt: Try
+    #: set from the moment a node is picked until the answer is whole: there is something to cancel
+    forwarded: bool
+    connection: UpstreamConnection | None
+    body: bytes | None
+    upgrade: tuple[str, str]
+    tried: list[Node] | None
 
-    def start(self, body: bytes | None, named_host: str, *, websocket: bool) -> None:
-        """Send the request: `body` None for none, `named_host` the client's Host header as it came ("" for none)."""
-        ctx = self._owner.ctx
+    def forward(self, body: bytes | None, named_host: str, *, websocket: bool) -> None:
+        """Send the request to `node`; `body` None for none, `named_host` the client's Host as it came ("" for none)."""
+        ctx = self.ctx
         upstream = self.upstream
-        self._host = upstream.host_for(ctx, self._node, named_host)
-        self._body = body
+        self.host = upstream.host_for(ctx, self.node, named_host)
+        self.body = body
+        self.left = upstream.tries
+        self.deadline = 0.0
+        self.tried = None
+        self.head_seen = False
+        self.upgrade = ("", "")
         if websocket:
-            headers = ctx.headers
-            self._upgrade = headers.get("upgrade") or "", headers.get("connection") or ""
-        if upstream.retry_timeout and self._left > 1:
-            self._deadline = self._loop.time() + upstream.retry_timeout
-        self._attempt(self._node)
+            self.upgrade = ctx.headers.get("upgrade") or "", ctx.headers.get("connection") or ""
+        if upstream.retry_timeout and self.left > 1:
+            self.deadline = self.loop.time() + upstream.retry_timeout
+        self._try()
 
-    def _attempt(self, node: Node) -> None:
-        ctx = self._owner.ctx
-        self._node = node
-        self._left -= 1
-        pool, address = self.upstream.pool(node, ctx, self._host)
-        self._try = attempt = Try(address)
+    def _try(self) -> None:
+        ctx = self.ctx
+        self.left -= 1
+        pool, address = self.upstream.pool(self.node, ctx, self.host)
+        self.attempt = attempt = Try(address)
         ctx.tries.append(attempt)
-        self._asked = self._loop.time()
-        self._sent = False
+        self.asked = now = self.loop.time()
         connection = pool.take()
         if connection is not None:
             attempt.connect_time = 0.0
-            self._send(connection)
+            self._send(connection, now)
         else:
-            self._loop.create_task(self._connect(pool, attempt))
+            self.sent = False
+            self.loop.create_task(self._connect(pool, attempt))
 
     async def _connect(self, pool: Pool, attempt: Try) -> None:
         timeout = self._timeouts()[0]
@@ -120,120 +97,128 @@ class Forward:
         except OSError as error:
             self._failed(502, str(error))
             return
-        attempt.connect_time = self._loop.time() - self._asked
-        if self._done:
+        now = self.loop.time()
+        attempt.connect_time = now - self.asked
+        if self.forwarded:
+            self._send(connection, now)
+        else:
             pool.release(connection)
-            return
-        self._send(connection)
 
     def _timeouts(self) -> tuple[float, float, float]:
-        route = self._owner.ctx.route
+        route = self.ctx.route
         return (route.timeouts if route is not None else None) or self.upstream.timeouts
 
-    def _send(self, connection: UpstreamConnection) -> None:
-        self._connection = connection
-        self._sent = True
-        ctx = self._owner.ctx
-        body = self._body
-        upgrade, wanted = self._upgrade
-        data = request_head(ctx, self._host, None if body is None else len(body), upgrade, wanted)
+    def _send(self, connection: UpstreamConnection, now: float) -> None:
+        self.connection = connection
+        self.sent = True
+        ctx = self.ctx
+        body = self.body
+        upgrade, wanted = self.upgrade
+        data = request_head(ctx, self.host, None if body is None else len(body), upgrade, wanted)
         if body:
             data += body
-        connection.request(
-            self,
-            data,
-            bodyless=(ctx.upstream_method or ctx.method) == "HEAD",
-            read_timeout=self._timeouts()[2],
-        )
+        bodyless = (ctx.upstream_method or ctx.method) == "HEAD"
+        connection.request(self, data, bodyless, self._timeouts()[2], now)
 
-    # -- what the connection tells
+    # -- what the connection tells; `answered` is the journey's own, and begins with `note_head`
 
-    def answered(self, answer: Answer, piece: bytes, last: bool) -> None:
+    def answered(self, answer: Any, piece: bytes, last: bool) -> None:
         """The head of the answer."""
-        attempt = self._try
-        attempt.status = answer.status
-        attempt.header_time = self._loop.time() - self._asked
-        self._head_seen = True
-        if last:
-            self._over(attempt)
-        self._owner.answered(answer, piece, last)
+        raise NotImplementedError
 
     def more(self, piece: bytes, last: bool) -> None:
-        """More of the body."""
-        if last:
-            self._over(self._try)
-        self._owner.more(piece, last)
+        """More of its body."""
+        raise NotImplementedError
 
-    def _over(self, attempt: Try) -> None:
-        attempt.response_time = self._loop.time() - self._asked
-        self._connection = None
-        self._done = True
-        self.upstream.done(self._node, attempt, final=True)
+    def note_head(self, status: int, last: bool) -> None:
+        """The head of the answer is here; with `last` all of it."""
+        attempt = self.attempt
+        attempt.status = status
+        self.head_seen = True
+        attempt.header_time = seconds = self.loop.time() - self.asked
+        if last:
+            attempt.response_time = seconds
+            self.forwarded = False
+            self.connection = None
+            if self.upstream.tells:
+                self.upstream.done(self.node, attempt, final=True)
+
+    def note_end(self) -> None:
+        """The answer is whole, or as much of it as will come."""
+        attempt = self.attempt
+        attempt.response_time = self.loop.time() - self.asked
+        self.forwarded = False
+        self.connection = None
+        self.upstream.done(self.node, attempt, final=True)
 
     def broken(self, status: int, reason: str) -> None:
         """The connection ended without a whole answer."""
-        self._connection = None
-        if self._head_seen:
-            self._over(self._try)
-            self._owner.cut()
+        self.connection = None
+        if self.head_seen:
+            self.note_end()
+            self.cut()
         else:
             self._failed(status, reason)
 
     def writable(self) -> None:
         """The request's body goes out in one piece: there is nothing more to write."""
 
+    def cut(self) -> None:
+        """The answer broke off after it had begun."""
+        raise NotImplementedError
+
+    def failed(self, status: int) -> None:
+        """No node gave an answer: 502 or 504."""
+        raise NotImplementedError
+
     # -- trying again
 
     def _failed(self, status: int, reason: str) -> None:
-        attempt = self._try
+        attempt = self.attempt
         attempt.status = status
         attempt.error = reason
-        attempt.response_time = self._loop.time() - self._asked
-        if self._done:
+        attempt.response_time = self.loop.time() - self.asked
+        if not self.forwarded:
             return
-        failed = self._node
-        node = self._next(status)
+        failed = self.node
+        node = self._next()
         self.upstream.done(failed, attempt, final=node is None)
         if node is not None:
-            self._attempt(node)
+            self.node = node
+            self._try()
             return
-        self._done = True
-        self._owner.failed(status)
+        self.forwarded = False
+        self.failed(status)
 
-    def _next(self, status: int) -> Node | None:
-        ctx = self._owner.ctx
-        if self._left <= 0 or (self._sent and (ctx.upstream_method or ctx.method) in _NOT_REPEATED):
+    def _next(self) -> Node | None:
+        ctx = self.ctx
+        if self.left <= 0 or (self.sent and (ctx.upstream_method or ctx.method) in _NOT_REPEATED):
             return None
-        if self._deadline and self._loop.time() > self._deadline:
+        if self.deadline and self.loop.time() > self.deadline:
             return None
-        self._tried.append(self._node)
-        node = self.upstream.next_node(ctx, self._tried)
+        self.tried = [*(self.tried or ()), self.node]
+        node = self.upstream.next_node(ctx, self.tried)
         if node is not None and self.upstream.pass_host == "node":
-            self._host = self.upstream.host_for(ctx, node, "")
+            self.host = self.upstream.host_for(ctx, node, "")
         return node
 
     # -- back-pressure and giving up
 
     def pause(self) -> None:
         """The client doesn't take more at the moment."""
-        if self._connection is not None:
-            self._connection.transport.pause_reading()
+        if self.connection is not None:
+            self.connection.transport.pause_reading()
 
     def resume(self) -> None:
         """The client takes more again."""
-        if self._connection is not None:
-            self._connection.transport.resume_reading()
+        if self.connection is not None:
+            self.connection.transport.resume_reading()
 
     def cancel(self) -> None:
-        """The client is gone."""
-        if self._done:
+        """Nobody waits for the answer any more."""
+        if not self.forwarded:
             return
-        self._done = True
-        connection, self._connection = self._connection, None
+        self.forwarded = False
+        connection, self.connection = self.connection, None
         if connection is not None:
             connection.leave()
-
-    @property
-    def connection(self) -> UpstreamConnection | None:
-        """The connection in use (for a tunnel)."""
-        return self._connection

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from harness.emulators.apisix.headers import Headers
 from harness.emulators.apisix.proxy import nginx
 
 Field = tuple[str, str, str]  # (lower-case name, name, value)
@@ -42,19 +41,21 @@ class Head:
 
     `target` is nginx's $request_uri, `path` its $uri (decoded, normalised), `query` what follows the question mark.
     `length` is the Content-Length, None without one; `host` is $host, `named_host` the Host header as it came.
+    A head that comes again and again on a listener's connections is one object: nobody changes it.
     `forwarded` tells of an X-Forwarded-Proto, -Host, -Port or Forwarded field, `real_ip` holds the X-Real-IP.
     """
 
     __slots__ = (
         "chunked",
         "expects",
+        "fields",
         "forwarded",
-        "headers",
         "host",
         "keep_alive",
         "length",
         "method",
         "named_host",
+        "outgoing",
         "path",
         "query",
         "real_ip",
@@ -70,14 +71,16 @@ class Head:
         path: str,
         query: str,
         version: tuple[int, int],
-        headers: Headers,
+        fields: list[Field],
     ) -> None:
         self.method = method
         self.target = target
         self.path = path
         self.query = query
         self.version = version
-        self.headers = headers
+        self.fields = fields
+        #: the fields with which the data plane begins, once it has made them
+        self.outgoing: list[Field] | None = None
         self.host = "_"
         self.named_host = ""
         self.forwarded = False
@@ -125,7 +128,7 @@ def parse(data: bytes) -> Head | None:
         if learnt is None:
             return _parse_exactly(data)
         fields = learnt
-    head = Head(parts[0], target, path, query, (1, 1), Headers(fields))
+    head = Head(parts[0], target, path, query, (1, 1), fields)
     head.size = end + 4
     _weigh(head, fields)
     return head
@@ -233,7 +236,7 @@ def _parse_exactly(data: bytes) -> Head | None:
         fields = nginx.header_lines(data, position) if line.version > (0, 9) else []
     except nginx.Bad as bad:
         raise Refused(bad.status) from bad
-    head = Head(line.method, line.target, line.path, line.query, line.version, Headers(fields))
+    head = Head(line.method, line.target, line.path, line.query, line.version, fields)
     head.size = size
     head.keep_alive = line.version >= (1, 1)
     head.host = line.host or "_"

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from harness.emulators.apisix.context import Exit, ExitNow
-from harness.emulators.apisix.headers import Headers
 from harness.emulators.apisix.pages import status_line
+from harness.emulators.apisix.proxy.answer import Answer
 from harness.emulators.apisix.proxy.body import RequestBody
 from harness.emulators.apisix.proxy.chunks import LAST, chunk
 from harness.emulators.apisix.proxy.head import Field, Head, Refused, parse
@@ -17,6 +17,9 @@ from harness.emulators.apisix.proxy.listener import Listener
 #: Pipelined bytes that are held while a request is being answered; more than that waits in the socket.
 HELD = 65536
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+#: Heads are kept up to this length, and so many of them on each listener.
+LONGEST_KEPT = 1024
+MOST_KEPT = 1024
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _FIRST = frozenset({"date", "content-type", "content-length"})
 
@@ -32,6 +35,7 @@ class ServerConnection(asyncio.Protocol):
         "_advancing",
         "_buffer",
         "_chunked",
+        "_continued",
         "_listener",
         "_served",
         "_tunnel",
@@ -53,6 +57,7 @@ class ServerConnection(asyncio.Protocol):
         "tls",
         "transport",
         "unblocked",
+        "version",
         "write_blocked",
     )
 
@@ -62,6 +67,8 @@ class ServerConnection(asyncio.Protocol):
         self._served = 0
         self._advancing = False
         self._chunked = False
+        self._continued = False
+        self.version = (1, 1)
         self._tunnel: Callable[[bytes], None] | None = None
         self.body: RequestBody | None = None
         self.bodyless = False
@@ -155,19 +162,28 @@ class ServerConnection(asyncio.Protocol):
     def _one(self) -> bool:
         """Begin the next request; False when its head isn't whole."""
         data = self._buffer
-        try:
-            head = parse(data)
-        except Refused as refusal:
-            self._refuse(data, refusal.status)
-            return False
+        listener = self._listener
+        heads = listener.heads
+        end = data.find(b"\r\n\r\n") + 4
+        head = heads.get(data[:end])
         if head is None:
-            self.deadline = self._listener.now + self._listener.patience.client_header_timeout
-            return False
+            try:
+                head = parse(data)
+            except Refused as refusal:
+                self._refuse(data, refusal.status)
+                return False
+            if head is None:
+                self.deadline = listener.now + listener.patience.client_header_timeout
+                return False
+            if head.size == end and end < LONGEST_KEPT:
+                if len(heads) >= MOST_KEPT:
+                    heads.clear()
+                heads[data[:end]] = head
         self.head = head
+        self.version = head.version
         self.busy = True
         self.deadline = float("inf")
         self._served += 1
-        listener = self._listener
         self.keep_alive = (
             head.keep_alive and self._served < listener.patience.keepalive_requests and not listener.draining
         )
@@ -191,7 +207,7 @@ class ServerConnection(asyncio.Protocol):
 
     def refuse(self, status: int) -> None:
         """Answer what can't be read with nginx's page, and end the connection."""
-        self.head = Head("", "", "", "", (1, 1), Headers())
+        self.head = Head("", "", "", "", (1, 1), [])
         self.busy = True
         self.keep_alive = False
         self._buffer = b""
@@ -207,6 +223,7 @@ class ServerConnection(asyncio.Protocol):
     # -- the request's body
 
     def _begin_body(self, head: Head, first: bytes) -> None:
+        self._continued = False
         self.body = RequestBody(head, self.transport)
         self.deadline = self._listener.now + self._listener.patience.client_body_timeout
         if first and self.body.feed(first):
@@ -223,8 +240,8 @@ class ServerConnection(asyncio.Protocol):
     def want_body(self, done: Callable[[RequestBody], None]) -> None:
         """Call `done` when the body is whole or known to be bad; at once when it is already."""
         assert self.body is not None
-        if self.head.expects:
-            self.head.expects = False
+        if self.head.expects and not self._continued:
+            self._continued = True
             self.transport.write(CONTINUE)
         self.body.when_complete(done)
 
@@ -246,52 +263,68 @@ class ServerConnection(asyncio.Protocol):
 
     # -- the answer
 
-    def send_head(self, status: int, line: str, fields: list[Field], body: bytes, last: bool) -> None:
-        """Begin the answer; `line` is its status line or empty; the framing follows from `fields` and the request."""
-        head = self.head
-        first = []
-        rest = []
-        framed = False
-        for field in fields:
-            if field[0] in _FIRST:
-                if field[0] == "content-length":
-                    framed = True
-                    if status == 204:
-                        continue
-                first.append(f"{field[1]}: {field[2]}\r\n")
-            else:
-                rest.append(f"{field[1]}: {field[2]}\r\n")
-        self._chunked = False
-        if head.version < (1, 0):
+    def send_head(self, status: int, line: str, fields: list[Field], body: bytes, last: bool) -> int:
+        """Begin the answer and tell its size so far; `line` is its status line or empty.
+
+        The framing follows from `fields` and the request.
+        """
+        version = self.version
+        if version < (1, 0):
             self.keep_alive = False
+            self.bodyless = False
+            self._chunked = False
             self._write(body, last)
-            return
-        if self.bodyless or status in (204, 304) or status < 200:
+            return len(body)
+        if status in (204, 304) or status < 200:
             self.bodyless = True
-        elif not framed:
-            if head.version >= (1, 1):
-                self._chunked = True
-                first.append("Transfer-Encoding: chunked\r\n")
-            else:
-                self.keep_alive = False
-        first.append("Connection: keep-alive\r\n" if self.keep_alive else "Connection: close\r\n")
-        text = (line or status_line(status)) + "".join(first) + "".join(rest) + "\r\n"
-        data = text.encode("latin-1", "replace")
-        if self.bodyless:
-            body = b""
-        if self._chunked:
-            if body:
-                data += chunk(body)
-            if last:
-                data += LAST
-        elif body:
+        framed = self.bodyless
+        for field in fields:
+            if field[0] == "content-length":
+                framed = True
+                if status == 204:
+                    fields = [other for other in fields if other[0] != "content-length"]
+                break
+        self._chunked = not framed and version >= (1, 1)
+        if not framed and not self._chunked:
+            self.keep_alive = False
+        data = head_bytes(line or status_line(status), fields, self._chunked, self.keep_alive)
+        if not self.bodyless:
+            data = self._joined(data, body, last)
+        self.transport.write(data)
+        if last:
+            self._end_of_answer()
+        return len(data)
+
+    def send_unchanged(self, answer: Answer, own: list[Field], body: bytes, last: bool) -> int:
+        """As `send_head` for an upstream's answer to which plugins only added `own` fields: its bytes are made once."""
+        if self.bodyless or self.version != (1, 1) or answer.status in (204, 304):
+            return self.send_head(answer.status, answer.line, own + answer.shown, body, last)
+        chunked = self._chunked = answer.length is None
+        made = answer.sent.get(self.keep_alive)
+        if made is None:
+            made = answer.sent[self.keep_alive] = head_parts(answer.line, answer.shown, chunked, self.keep_alive)
+        data = made[0]
+        if own:
+            data += "".join([f"{name}: {value}\r\n" for _, name, value in own]).encode("latin-1", "replace")
+        data += made[1]
+        if chunked:
+            data = self._joined(data, body, last)
+        else:
             data += body
         self.transport.write(data)
         if last:
             self._end_of_answer()
+        return len(data)
 
-    def send_body(self, data: bytes, last: bool) -> None:
-        """More of the answer's body; `last` ends it."""
+    def _joined(self, head: bytes, body: bytes, last: bool) -> bytes:
+        if not self._chunked:
+            return head + body
+        if body:
+            head += chunk(body)
+        return head + LAST if last else head
+
+    def send_body(self, data: bytes, last: bool) -> int:
+        """More of the answer's body; `last` ends it. Tells how many bytes that took."""
         if self._chunked:
             data = chunk(data) if data else b""
             if last:
@@ -299,6 +332,7 @@ class ServerConnection(asyncio.Protocol):
         elif self.bodyless:
             data = b""
         self._write(data, last)
+        return len(data)
 
     def _write(self, data: bytes, last: bool) -> None:
         if data:
@@ -366,3 +400,23 @@ class ServerConnection(asyncio.Protocol):
         self.closing = True
         self.keep_alive = False
         self.transport.close()
+
+
+def head_bytes(line: str, fields: list[Field], chunked: bool, keep_alive: bool) -> bytes:
+    """A head in nginx's order: Date, Content-Type and -Length, the connection's own, then the rest as it came."""
+    first, rest = head_parts(line, fields, chunked, keep_alive)
+    return first + rest
+
+
+def head_parts(line: str, fields: list[Field], chunked: bool, keep_alive: bool) -> tuple[bytes, bytes]:
+    """A head as `head_bytes`, parted where plugins' own fields stand."""
+    first = []
+    rest = []
+    for lower, name, value in fields:
+        (first if lower in _FIRST else rest).append(f"{name}: {value}\r\n")
+    if chunked:
+        first.append("Transfer-Encoding: chunked\r\n")
+    first.append("Connection: keep-alive\r\n" if keep_alive else "Connection: close\r\n")
+    begin = line + "".join(first)
+    end = "".join(rest) + "\r\n"
+    return begin.encode("latin-1", "replace"), end.encode("latin-1", "replace")

@@ -55,6 +55,7 @@ class Listener:
         "connections",
         "draining",
         "handler",
+        "heads",
         "host",
         "http2",
         "loop",
@@ -70,6 +71,8 @@ class Listener:
         self.patience = patience or Patience()
         self.connections: set[ServerConnection] = set()
         self.accepted = 0
+        #: heads that were read before, by their bytes
+        self.heads: dict[bytes, Head] = {}
         self.draining = False
         self.http2: Callable[[ServerConnection, bytes], asyncio.Protocol] | None = None
         self.host = ""

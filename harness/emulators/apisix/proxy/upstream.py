@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from harness.emulators.apisix.proxy import answer as answers
-from harness.emulators.apisix.proxy.answer import Answer, BadAnswer
+from harness.emulators.apisix.proxy.answer import Answer, BadAnswer, NotHttp
 from harness.emulators.apisix.proxy.chunks import BadChunks, ChunkedDecoder
 
 FOREVER = float("inf")
@@ -96,7 +96,7 @@ class Pool:
             connection.transport.close()
             return
         self.idle.append(connection)
-        connection.watch(keepalive.idle_timeout)
+        connection.rest(keepalive.idle_timeout)
 
     def forget(self, connection: UpstreamConnection) -> None:
         """A connection closed."""
@@ -169,10 +169,11 @@ class UpstreamConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         mode = self._mode
-        self._deadline = self.pool.loop.time() + self.read_timeout
         if mode == _HEAD:
             self._head(data)
-        elif mode == _LENGTH:
+            return
+        self._deadline = self.pool.loop.time() + self.read_timeout
+        if mode == _LENGTH:
             self._length(data)
         elif mode == _CHUNKED:
             self._chunks(data)
@@ -195,21 +196,31 @@ class UpstreamConnection(asyncio.Protocol):
 
     # -- the request
 
-    def request(self, user: User, data: bytes, *, bodyless: bool, read_timeout: float) -> None:
-        """Send a request (its head, and its body or the beginning of it); `bodyless` says that HEAD was asked."""
+    def request(self, user: User, data: bytes, bodyless: bool, read_timeout: float, now: float) -> None:
+        """Send a request (its head and its body); `bodyless` says that HEAD was asked, `now` is the loop's time."""
         self.user = user
         self.served += 1
         self.keep = True
         self._bodyless = bodyless
         self._mode = _HEAD
-        self._buffer = b""
         self.read_timeout = read_timeout
         self.transport.write(data)
-        self.watch(read_timeout)
+        self._deadline = deadline = now + read_timeout
+        if deadline < self._timer_at:
+            self._wake_at(deadline)
 
     def watch(self, seconds: float) -> None:
-        """Give the connection that long from now; one timer serves many requests, since most deadlines only move on."""
+        """Give the connection that long from now."""
         self._deadline = deadline = self.pool.loop.time() + seconds
+        self._wake_at(deadline)
+
+    def rest(self, seconds: float) -> None:
+        """Idle from now on: the deadline of the last request is as good when it gave the same time."""
+        if seconds != self.read_timeout:
+            self.watch(seconds)
+
+    def _wake_at(self, deadline: float) -> None:
+        """One timer serves many requests, since most deadlines only move on."""
         if deadline < self._timer_at:
             if self._timer:
                 self._timer.cancel()
@@ -239,19 +250,27 @@ class UpstreamConnection(asyncio.Protocol):
             self._buffer = b""
         user = self.user
         assert user is not None
-        if not answers.looks_like_http(data):
-            self._http09(user, data)
-            return
         try:
             parsed = answers.parse(data)
+        except NotHttp:
+            self._http09(user, data)
+            return
         except BadAnswer as error:
             self._drop(str(error))
             return
         if parsed is None:
             self._buffer = data
+            self._deadline = self.pool.loop.time() + self.read_timeout
             return
         answer, size = parsed
         rest = data[size:]
+        length = answer.length
+        if length == len(rest) and not self._bodyless and answer.status >= 200:
+            # by far the most answers: whole, in one piece
+            self.keep = answer.keep_alive
+            self._complete()
+            user.answered(answer, rest, True)
+            return
         if answer.status < 200 and answer.status != 101:
             self._again(rest)
             return
