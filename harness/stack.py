@@ -10,20 +10,21 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from harness.clients import ApisixClient, EtcdClient, NacosClient
-from harness.declared import Declared
-from harness.emulated import Emulated
 from harness.engines import make_engine
 from harness.engines.base import CAPABILITIES, Endpoints, Engine, Progress, Status
 from harness.errors import SpecError
-from harness.model import Compiled, Platform, compile_platform, load_platform
-from harness.probe import RoutedProbe
-from harness.services import ServiceHandle
 
+# The rest is imported where it is first used: by then the components are starting, and their start takes longer than
+# our imports.
 if TYPE_CHECKING:
     import httpx
 
+    from harness.clients import ApisixClient, EtcdClient, NacosClient
+    from harness.declared import Declared
+    from harness.emulated import Emulated
     from harness.gateway import Gateway
+    from harness.model import Compiled, Platform
+    from harness.services import ServiceHandle
 
 #: Seconds that a component, and that the services get to become ready.
 COMPONENT_TIMEOUT = 20.0
@@ -68,6 +69,8 @@ class Stack:
         running = make_engine(engine, progress, ports)
         try:
             running.start()  # before the platform is read: the components need nothing of it
+            from harness.model import load_platform
+
             stack = cls(load_platform(platform, environment), running, began=began)
             stack.bring_up()
         except BaseException:
@@ -92,6 +95,8 @@ class Stack:
         self.remember()
 
     def _wait_routed(self) -> None:
+        from harness.probe import RoutedProbe
+
         probe = RoutedProbe(self.platform, self.endpoints.gateway_http, lambda: self.engine.logs("gateway"))
         probe.wait(PLATFORM_TIMEOUT)
 
@@ -101,6 +106,8 @@ class Stack:
 
     def _publish(self) -> None:
         """What Nacos must hold before the services read it; needs no address of theirs."""
+        from harness.model import compile_platform
+
         declared = compile_platform(self.platform)
         self.nacos.apply(declared.namespaces, declared.configs)
 
@@ -114,27 +121,37 @@ class Stack:
     @cached_property
     def compiled(self) -> Compiled:
         """What the platform compiles to, with the addresses that its services have here."""
+        from harness.model import compile_platform
+
         return compile_platform(self.platform, self.engine.addresses())
 
     @cached_property
     def apisix(self) -> ApisixClient:
         """The Admin API's client."""
+        from harness.clients import ApisixClient
+
         return ApisixClient(self.endpoints.admin_url, self.endpoints.admin_key)
 
     @cached_property
     def nacos(self) -> NacosClient:
         """The client of Nacos' HTTP API."""
+        from harness.clients import NacosClient
+
         at = self.engine.nacos
         return NacosClient(at.http, username=at.username, password=at.password)
 
     @cached_property
     def etcd(self) -> EtcdClient:
         """The client of etcd."""
+        from harness.clients import EtcdClient
+
         return EtcdClient(self.endpoints.etcd_url)
 
     @cached_property
     def emulated(self) -> Emulated:
         """What only emulators can do: reset, clock, journal, explain."""
+        from harness.emulated import Emulated
+
         return Emulated(self.endpoints)
 
     def gateway(self) -> Gateway:
@@ -145,6 +162,8 @@ class Stack:
 
     def service(self, name: str) -> ServiceHandle:
         """A handle on a service's replicas. Raises SpecError for one that is not declared."""
+        from harness.services import ServiceHandle
+
         if name not in self.platform.services:
             declared = ", ".join(self.platform.services)
             raise SpecError(f"no service {name!r}", mend=f"the platform declares {declared}")
@@ -175,6 +194,8 @@ class Stack:
 
     @cached_property
     def _declared(self) -> Declared:
+        from harness.declared import Declared
+
         return Declared(self.etcd, ETCD_PREFIX)
 
     def remember(self) -> None:

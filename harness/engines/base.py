@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from harness.model import Platform
+if TYPE_CHECKING:
+    from harness.model import Platform
 
 #: What a scenario may ask for with `requires=…`; an engine names those it has.
 CAPABILITIES: Mapping[str, str] = {

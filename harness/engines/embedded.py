@@ -6,8 +6,8 @@ import json
 import secrets
 import sys
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness import processes
 from harness.engines.base import Endpoints, NacosAccess, Progress, Status
@@ -15,8 +15,10 @@ from harness.engines.lines import LineProcess
 from harness.engines.replicas import CommandReplica, Launch, WarmParent, WarmReplica
 from harness.errors import SpecError
 from harness.etcd_process import EtcdProcess
-from harness.model import Platform, Service
 from harness.ports import free_port
+
+if TYPE_CHECKING:
+    from harness.model import Platform, Service
 
 LocalReplica = WarmReplica | CommandReplica
 
@@ -148,6 +150,8 @@ class EmbeddedEngine:
     @property
     def versions(self) -> Mapping[str, str]:
         """Component → what it is."""
+        from importlib.metadata import version
+
         ours = version("bi-harness")
         return {"etcd": "real", "nacos": f"emulated (bi-harness {ours})", "gateway": f"emulated (bi-harness {ours})"}
 
