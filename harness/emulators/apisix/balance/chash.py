@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import zlib
 from bisect import bisect_left
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from typing import Any
 
-from harness.emulators.apisix.balance.node import Node
+from harness.emulators.apisix.balance.node import Node, greatest_divisor
 from harness.emulators.apisix.context import Context
 from harness.emulators.apisix.match.lua_values import to_text
 from harness.emulators.apisix.variables import getter, resolve_counted
@@ -28,11 +27,10 @@ def _points(name: str, count: int) -> Iterator[int]:
 
 def circle(nodes: Sequence[Node]) -> tuple[list[int], list[Node]]:
     """Sorted places and the node at each; weights count by their ratio. With all weights 0 the circle is empty."""
-    weights = [int(node.weight) for node in nodes]
-    divisor = math.gcd(*weights)
+    divisor = greatest_divisor([node.weight for node in nodes])
     places: list[tuple[int, int]] = []
     for index, node in enumerate(nodes):
-        share = weights[index] // divisor if divisor else 0
+        share = round(node.weight / divisor) if divisor else 0
         places += [(place, index) for place in _points(node.address.replace(":", "\0"), share * POINTS)]
     places.sort()
     return [place for place, _ in places], [nodes[index] for _, index in places]

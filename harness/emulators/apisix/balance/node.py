@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,7 +33,7 @@ class Node:
         return self.domain or self.host
 
     def named(self, scheme: str) -> str:
-        """The Host header of pass_host "node": the name, with the port unless it is the scheme's own or none is known."""
+        """The Host header of pass_host "node": the name, with the port unless it is the scheme's or none is known."""
         return self.name if not scheme or PORTS.get(scheme) == self.port else f"{self.name}:{self.port}"
 
 
@@ -70,3 +70,14 @@ def _parse(node: Mapping[str, Any], scheme: str) -> Node:
         domain=str(node.get("domain") or ""),
         metadata=node.get("metadata") or {},
     )
+
+
+def greatest_divisor(weights: Sequence[float]) -> float:
+    """The greatest common divisor of weights, which may be fractions when they come from a registry; 0 for all 0."""
+    found: float = 0
+    for weight in weights:
+        left, right = found, weight
+        while right > 1e-9:
+            left, right = right, left % right
+        found = left
+    return found

@@ -5,19 +5,8 @@ from __future__ import annotations
 from collections.abc import Container, Iterator, Sequence
 from random import Random
 
-from harness.emulators.apisix.balance.node import Node
+from harness.emulators.apisix.balance.node import Node, greatest_divisor
 from harness.emulators.apisix.context import Context
-
-
-def _divisor(weights: Sequence[float]) -> float:
-    """The greatest common divisor; weights from a registry may be fractions."""
-    found: float = 0
-    for weight in weights:
-        left, right = found, weight
-        while right > 1e-9:
-            left, right = right, left % right
-        found = left
-    return found
 
 
 def turns(nodes: Sequence[Node], start: int) -> Iterator[Node]:
@@ -26,7 +15,7 @@ def turns(nodes: Sequence[Node], start: int) -> Iterator[Node]:
     Nodes of weight 0 never come, unless all are.
     """
     weights = [node.weight for node in nodes]
-    greatest, step = max(weights), _divisor(weights)
+    greatest, step = max(weights), greatest_divisor(weights)
     level, after = greatest, start
     while True:
         for index in range(after + 1, len(nodes)):

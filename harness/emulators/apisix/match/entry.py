@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from harness.emulators.apisix.context import Context
 from harness.emulators.apisix.match.addresses import AddressSet
@@ -58,7 +58,7 @@ class Conditions:
     reads_body: bool
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Entry:
     """A route under one of its paths; `order` sorts those that share a path."""
 
@@ -71,10 +71,10 @@ class Entry:
     order: tuple[int, int, int]
     conditions: Conditions
     found: Mapping[str, str]  # what $uri_param_* see without parameters
+    plain: Candidate | None = None  # the candidate for every request, when nothing depends on the request
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """An entry whose path fits a certain request: only the conditions are left to see."""
 
     holds: Condition | None
@@ -172,7 +172,7 @@ def make_entry(route: MatchedRoute, path: str, sequence: int, conditions: Condit
     # a star at the end of plain text takes whatever follows: nothing to look at
     looks = is_prefix and (inner or not _is_plain(key))
     pattern, names = _parameters(text) if looks else (None, ())
-    return Entry(
+    entry = Entry(
         route=route,
         path=path,
         key=key,
@@ -183,6 +183,9 @@ def make_entry(route: MatchedRoute, path: str, sequence: int, conditions: Condit
         conditions=conditions,
         found={"_path": path},
     )
+    if pattern is None:
+        entry.plain = Candidate(conditions.holds, route, entry.found, entry)
+    return entry
 
 
 def _split(path: str, with_parameters: bool) -> tuple[str, bool, bool]:
@@ -228,6 +231,8 @@ def _parameters(path: str) -> tuple[re.Pattern[str] | None, tuple[str, ...]]:
 def candidate(entry: Entry, uri: str, host_pattern: str) -> Candidate | None:
     """The entry for a request to `uri`, or None when its parameters don't fit."""
     found = entry.found
+    if entry.plain is not None and not host_pattern:
+        return entry.plain
     if host_pattern:
         found = {**found, "_host": host_pattern}
     if entry.parameters is not None:

@@ -16,7 +16,7 @@ from harness.emulators.apisix.match.entry import Entry
 class Paths:
     """Entries by path; those that share one are tried by priority, then as they came."""
 
-    __slots__ = ("_exact", "_lengths", "_odd", "_prefixes")
+    __slots__ = ("_exact", "_lengths", "_odd", "_prefixes", "_sorted")
 
     def __init__(self) -> None:
         self._exact: dict[str, list[Entry]] = {}
@@ -24,6 +24,7 @@ class Paths:
         #: how many prefixes have this length: those that end in a slash, and the others
         self._lengths: Counter[int] = Counter()
         self._odd: Counter[int] = Counter()
+        self._sorted: list[int] | None = None
 
     def add(self, entry: Entry) -> None:
         """Put an entry in its place."""
@@ -33,6 +34,7 @@ class Paths:
             table[entry.key] = [entry]
             if entry.is_prefix:
                 self._counter(entry.key)[len(entry.key)] += 1
+                self._sorted = None
         else:
             insort(held, entry, key=lambda other: other.order)
 
@@ -54,6 +56,7 @@ class Paths:
         counter[len(key)] -= 1
         if not counter[len(key)]:
             del counter[len(key)]
+            self._sorted = None
 
     def find(self, uri: str) -> Iterator[Entry]:
         """The entries whose path fits `uri`, in the order in which they are to be tried."""
@@ -63,11 +66,10 @@ class Paths:
                 yield from self._prefixes.get(uri[:length], ())
 
     def _prefix_lengths(self, uri: str) -> list[int]:
-        size = len(uri)
-        lengths = [length for length in self._lengths if length <= size and uri[length - 1] == "/"]
-        lengths += [length for length in self._odd if length <= size]
-        lengths.sort(reverse=True)
-        return lengths
+        size, odd = len(uri), self._odd
+        if self._sorted is None:
+            self._sorted = sorted({*self._lengths, *odd}, reverse=True)
+        return [length for length in self._sorted if length <= size and (uri[length - 1] == "/" or length in odd)]
 
     def __iter__(self) -> Iterator[Entry]:
         for table in (self._exact, self._prefixes):

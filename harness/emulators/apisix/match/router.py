@@ -65,6 +65,7 @@ class Router:
         self._next = 0
         self._memory: dict[Any, tuple[Candidate, ...]] = {}
         self._body_readers = 0
+        self._bound_to_hosts = 0  # routes with hosts, in the routers that look at the path first
         #: id → why a route that was put can't be matched
         self.rejected: dict[str, str] = {}
 
@@ -83,7 +84,7 @@ class Router:
         self.rejected.pop(route.id, None)
         placed = self._place(route, sequence) if route.status != 0 else []
         self._entries[route.id] = (route, sequence, placed)
-        self._body_readers += bool(placed and placed[0][1].conditions.reads_body)
+        self._count(placed, 1)
         self._memory.clear()
 
     def remove(self, route_id: str) -> None:
@@ -142,14 +143,19 @@ class Router:
         return table.setdefault(key, Paths())
 
     def _take_out(self, placed: list[tuple[str, Entry]]) -> None:
-        if placed:
-            self._body_readers -= placed[0][1].conditions.reads_body
+        self._count(placed, -1)
         for host, entry in placed:
             paths = self._paths(host)
             paths.remove(entry)
             if host and not paths:
                 table, key = self._table(host)
                 del table[key]
+
+    def _count(self, placed: list[tuple[str, Entry]], by: int) -> None:
+        if placed:
+            entry = placed[0][1]
+            self._body_readers += by * entry.conditions.reads_body
+            self._bound_to_hosts += by * (not self._by_host and bool(entry.route.hosts))
 
     # requests
 
@@ -172,7 +178,7 @@ class Router:
 
     def _candidates(self, ctx: Context) -> tuple[Candidate, ...]:
         uri = ctx.uri
-        key = (ctx.host, uri) if self._hosts or self._wildcards else uri
+        key = (ctx.host, uri) if self._hosts or self._wildcards or self._bound_to_hosts else uri
         found = self._memory.get(key)
         if found is None:
             if len(self._memory) >= REMEMBERED:
@@ -185,13 +191,19 @@ class Router:
         found: list[Candidate] = []
         for pattern, paths in self._fitting(host.lower()):
             for entry in paths.find(uri):
-                fitting = candidate(entry, uri, pattern)
+                fitting = candidate(entry, uri, pattern or self._own_pattern(entry, host))
                 if fitting is None:
                     continue
                 found.append(fitting)
                 if fitting.holds is None:
                     return tuple(found)
         return tuple(found)
+
+    def _own_pattern(self, entry: Entry, host: str) -> str:
+        """The host pattern of an entry that was found by its path, for $matched_host and the like."""
+        if self._by_host or not entry.route.hosts:
+            return ""
+        return next((pattern for pattern in entry.route.hosts if host_matches(pattern, host)), "")
 
     def _fitting(self, host: str) -> Iterator[tuple[str, Paths]]:
         """(host pattern, paths) for a host: the exact one, the longer wildcards first, then those without host."""
@@ -254,4 +266,4 @@ def _alike(path: str, uri: str) -> bool:
     return path.rstrip("/*").lower() == uri.rstrip("/").lower()
 
 
-__all__ = ["KINDS", "Kind", "Miss", "Router", "host_matches"]
+__all__ = ["KINDS", "Kind", "Miss", "Router"]

@@ -173,6 +173,13 @@ def test_the_same_nodes_leave_the_turns_alone(request_of: Make) -> None:
     assert ports(made, [request_of()]) == [9]
 
 
+def test_a_hash_takes_weights_by_their_ratio(request_of: Make) -> None:
+    asked = [request_of(f"/{index}") for index in range(50)]
+    fractions = [{"host": "n", "port": 1, "weight": 0.5}, {"host": "n", "port": 2, "weight": 1.5}]
+    whole = [{"host": "n", "port": 1, "weight": 2}, {"host": "n", "port": 2, "weight": 6}]
+    assert ports(picker(fractions, "chash", key="uri"), asked) == ports(picker(whole, "chash", key="uri"), asked)
+
+
 def test_a_hash_without_any_weight_finds_nobody(request_of: Make) -> None:
     assert picker({"n:1": 0, "n:2": 0}, "chash", key="uri").pick(request_of()) is None
 

@@ -142,6 +142,17 @@ def test_parameters_are_plain_text_in_the_other_routers(route_of: Make, request_
     assert chosen(made, request_of("/users/:id")) == "text"
 
 
+@pytest.mark.parametrize("kind", ["radixtree_host_uri", "radixtree_uri"])
+def test_the_patterns_that_matched_are_told(kind: Kind, route_of: Make, request_of: Make) -> None:
+    made = router(route_of("p", "/p/*", hosts=["a.test", "*.b.test"]), route_of("plain", "/x"), kind=kind)
+    for host, pattern in (("a.test", "a.test"), ("x.b.test", "*.b.test")):
+        ctx = request_of("/p/1", host=host)
+        assert chosen(made, ctx) == "p"
+        assert ctx.path_params == {"_path": "/p/*", "_host": pattern}
+    ctx = request_of("/x", host="a.test")
+    assert chosen(made, ctx) == "plain" and ctx.path_params == {"_path": "/x"}
+
+
 def test_a_star_in_the_middle_takes_several_segments(route_of: Make, request_of: Make) -> None:
     made = router(route_of("mid", "/v/*/end"))
     assert [chosen(made, request_of(uri)) for uri in ("/v/a/b/end", "/v/a/b", "/v/end")] == ["mid", None, None]
