@@ -17,7 +17,10 @@ scenarios: $(RUN) ## the main job: the scenarios on the embedded engine (no Dock
 	$(BIN)/pytest scenarios $(ARGS)
 
 test: $(DEV) ## the harness's own tests
-	$(BIN)/pytest tests $(XDIST) $(ARGS)
+	$(BIN)/pytest tests -m "not docker" $(XDIST) $(ARGS)
+
+test-docker: $(DEV) ## the tests that build images and run containers; without a daemon they say so
+	$(BIN)/pytest tests -m docker $(ARGS)
 
 check: $(DEV) ## lint, format, types, architecture
 	$(BIN)/ruff check .
@@ -52,4 +55,4 @@ $(DEV): pyproject.toml | $(VENV)/bin/python
 	@$(SHELL) tools/install.sh $(VENV) ".[dev]"
 	@touch $@ $(RUN)
 
-.PHONY: help scenarios test check load up format proto clean
+.PHONY: help scenarios test test-docker check load up format proto clean
