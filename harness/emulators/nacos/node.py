@@ -25,6 +25,7 @@ from harness.emulators.nacos.http.router import Router
 from harness.emulators.nacos.naming.model import ServiceKey
 from harness.emulators.nacos.ports import listen, listen_pair
 from harness.emulators.nacos.site import Site
+from harness.emulators.nacos.udp import UdpPusher
 from harness.errors import SpecError
 
 if TYPE_CHECKING:
@@ -70,9 +71,10 @@ class Node:
         )
         console_port = self._console_socket.getsockname()[1] if self._console_socket else None
         identity = Identity(settings.host, port, grpc_port, console_port)
-        self.site = Site(domain, identity, Connections(), Faults(), LongPolls())
+        self.site = Site(domain, identity, Connections(), Faults(), LongPolls(), UdpPusher(domain))
         self.hub = GrpcHub(domain, self.site.connections, self.site.faults)
         self.pusher = Pusher(domain, self.site.connections, self.hub)
+        self.pusher.also_services.append(self.site.udp.service_changed)
         self.pusher.also_configs.append(self.site.polls.changed)
         self.controls = Controls(self.site)
         self.router = Router(self.site, ROUTES)
@@ -94,6 +96,7 @@ class Node:
                 lambda: HttpProtocol(self.console, self._live), sock=self._console_socket
             )
             self._servers.append(console)
+        await loop.create_datagram_endpoint(lambda: self.site.udp, local_addr=(self._settings.host, 0))
         self._ticker = asyncio.create_task(self._tick())
 
     def _listen_to_changes(self) -> None:
@@ -114,11 +117,13 @@ class Node:
             await asyncio.sleep(TICK_SECONDS)
             self.site.domain.tick()
             self.pusher.tick()
+            self.site.udp.tick()
 
     async def stop(self) -> None:
         """Close the ports and send every client away."""
         if self._ticker is not None:
             self._ticker.cancel()
+        self.site.udp.close()
         for server in self._servers:
             server.close()
         for protocol in list(self._live):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import signal
 import sys
@@ -33,6 +34,7 @@ def run(
     keeps configuration, persistent instances, namespaces and accounts over restarts.
     Raises SpecError for what can't be had (a taken port, auth off beyond the loopback).
     """
+    calm_collector()
     settings = Settings(
         host,
         port,
@@ -43,6 +45,13 @@ def run(
     )
     uvloop.run(_serve(settings, ready or _print_ready))
     return 0
+
+
+def calm_collector() -> None:
+    """Collect garbage rarely, and never what was imported: a full collection amid a push holds all clients up."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)
 
 
 async def _serve(settings: Settings, ready: Ready) -> None:

@@ -8,6 +8,7 @@ from harness.emulators.nacos.domain import Domain, Identity
 from harness.emulators.nacos.faults import Faults
 from harness.emulators.nacos.grpc.connections import Connections
 from harness.emulators.nacos.http.long_polls import LongPolls
+from harness.emulators.nacos.udp import UdpPusher
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,3 +20,4 @@ class Site:
     connections: Connections
     faults: Faults
     polls: LongPolls
+    udp: UdpPusher

@@ -63,6 +63,11 @@ class Connection:
         return self.link.peer[0]
 
     @property
+    def stream(self) -> Stream | None:
+        """The newest open stream (clients that share a transport set up one stream each; the last one reads)."""
+        return next((stream for stream in reversed(self.streams) if not stream.done), None)
+
+    @property
     def app(self) -> str:
         """The application's name, as it told."""
         return self.labels.get("AppName", "unknown")
@@ -123,21 +128,17 @@ class Connections:
         """Every registered connection."""
         return list(self.by_id.values())
 
-    def push(self, connection: Connection, type_name: str, module: str, fields: str, subject: str = "") -> Push:
-        """Send a request to the client; `fields` are the JSON members after the common ones, without braces."""
+    def push(self, connection: Connection, type_name: str, module: str, fields: bytes, subject: str = "") -> Push:
+        """Send a request to the client; `fields` are the JSON members after the common ones, with the closing brace."""
         number = str(next(self._numbers))
         record = Push(connection.id, type_name, subject, number, time.monotonic())
         connection.pending[number] = record
         self.log.append(record)
-        self._send(connection, type_name, module, fields, number)
-        return record
-
-    def _send(self, connection: Connection, type_name: str, module: str, fields: str, number: str) -> None:
-        stream = _open_stream(connection)
+        stream = connection.stream
         if stream is not None:
-            tail = f",{fields}}}" if fields else "}"
-            body = f'{{"headers":{{}},"requestId":"{number}","module":"{module}"{tail}'
-            stream.send(wire.encode(type_name, body.encode("utf-8", "replace")))
+            head = b'{"headers":{},"requestId":"%b","module":"%b"' % (number.encode(), module.encode())
+            stream.send_parts(wire.encode_head(type_name, len(head) + len(fields)) + head, fields)
+        return record
 
     def acknowledge(self, connection: Connection, request_id: str) -> Push | None:
         """The client answered; requests are matched by their id alone, the type of the answer varies by SDK."""
@@ -158,8 +159,3 @@ class Connections:
         for connection, push in late:
             del connection.pending[push.request_id]
         return late
-
-
-def _open_stream(connection: Connection) -> Stream | None:
-    """The newest open stream (clients that share a transport set up one stream each; the last one reads)."""
-    return next((stream for stream in reversed(connection.streams) if not stream.done), None)

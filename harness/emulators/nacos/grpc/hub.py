@@ -25,6 +25,7 @@ UNREGISTERED, NO_HANDLER = 301, 302
 
 #: What this server can do, told to clients that negotiate.
 ABILITIES = {"supportPersistentInstanceByGrpc": True, "fuzzyWatch": False, "lock": False, "mcp": False}
+_ABILITIES = f',"abilityTable":{json.dumps(ABILITIES)}}}'.encode()
 
 
 class GrpcHub:
@@ -58,7 +59,8 @@ class GrpcHub:
     # -- the stream --------------------------------------------------------------------------------------------------
 
     def stream_opened(self, link: Link, stream: Stream) -> None:
-        """The stream is kept from its set-up message on."""
+        """Answer with headers; the stream is kept from its set-up message on."""
+        stream.start()
 
     def stream_message(self, link: Link, stream: Stream, message: bytes) -> None:
         """A set-up, or the answer to something pushed. Garbage is logged and skipped, as on the server."""
@@ -86,9 +88,7 @@ class GrpcHub:
         self.connections.register(connection)
         if body.has("abilityTable"):
             connection.abilities = {key: bool(value) for key, value in body.mapping("abilityTable").items()}
-            self.connections.push(
-                connection, "SetupAckRequest", "internal", f'"abilityTable":{json.dumps(ABILITIES)}', "abilities"
-            )
+            self.connections.push(connection, "SetupAckRequest", "internal", _ABILITIES, "abilities")
             connection.pending.clear()  # nobody answers a set-up ack
 
     def stream_closed(self, link: Link, stream: Stream) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from harness.emulators.nacos.config.model import ConfigKey
 from harness.emulators.nacos.domain import Domain
-from harness.emulators.nacos.grpc.connections import Connection, Connections, Push
+from harness.emulators.nacos.grpc.connections import Connections
 from harness.emulators.nacos.grpc.hub import GrpcHub
 from harness.emulators.nacos.naming.model import ServiceKey
 
@@ -66,30 +66,32 @@ class Pusher:
     def _push_service(self, key: ServiceKey) -> None:
         """Every subscriber of one flush gets the same `lastRefTime`; each spelling of clusters is rendered once."""
         reference = self._domain.registry.next_ref()
-        rendered: dict[str, str] = {}
+        rendered: dict[str, bytes] = {}
+        subject = _subject(key)
         for subscriber in list(self._domain.registry.subscribers.get(key, {}).values()):
             connection = self._connections.by_id.get(subscriber.client_id)
             if connection is None:
                 continue
             fields = rendered.get(subscriber.clusters)
             if fields is None:
-                view = self._domain.registry.view(key, subscriber.clusters)
-                fields = rendered[subscriber.clusters] = f'"serviceInfo":{view.to_json(reference, grouped=False)}'
-            self._connections.push(connection, NOTIFY_NAMING, "naming", fields, _subject(key))
+                fields = rendered[subscriber.clusters] = self._service_fields(key, subscriber.clusters, reference)
+            self._connections.push(connection, NOTIFY_NAMING, "naming", fields, subject)
+
+    def _service_fields(self, key: ServiceKey, clusters: str, reference: int) -> bytes:
+        info = self._domain.registry.view(key, clusters).to_json(reference, grouped=False)
+        return f',"serviceInfo":{info}}}'.encode("utf-8", "replace")
 
     def _flush_configs(self) -> None:
         changed, self._configs = self._configs, {}
         for key in changed:
+            rendered: dict[str, bytes] = {}
             for connection_id, (tenant, _) in list(self._domain.listeners.of(key).items()):
                 connection = self._connections.by_id.get(connection_id)
                 if connection is not None:
-                    self._notify_config(connection, key, tenant)
+                    fields = rendered.get(tenant) or rendered.setdefault(tenant, _config_fields(key, tenant))
+                    self._connections.push(connection, NOTIFY_CONFIG, "config", fields, "/".join(key))
             for tell in self.also_configs:
                 tell(key)
-
-    def _notify_config(self, connection: Connection, key: ConfigKey, tenant: str) -> Push:
-        fields = f'"dataId":{json.dumps(key.data_id)},"group":{json.dumps(key.group)},"tenant":{json.dumps(tenant)}'
-        return self._connections.push(connection, NOTIFY_CONFIG, "config", fields, "/".join(key))
 
     # -- retries and dead clients ------------------------------------------------------------------------------------
 
@@ -105,8 +107,7 @@ class Pusher:
             key = ServiceKey(namespace, group, name)
             subscriber = self._domain.registry.subscribers.get(key, {}).get(connection.id)
             if subscriber is not None:
-                view = self._domain.registry.view(key, subscriber.clusters)
-                fields = f'"serviceInfo":{view.to_json(self._domain.registry.next_ref(), grouped=False)}'
+                fields = self._service_fields(key, subscriber.clusters, self._domain.registry.next_ref())
                 again = self._connections.push(connection, NOTIFY_NAMING, "naming", fields, push.subject)
                 again.tries = push.tries + 1
 
@@ -117,7 +118,9 @@ class Pusher:
             if push.tries >= CONFIG_TRIES:
                 self._hub.unregister(connection)
             elif listening is not None:
-                self._notify_config(connection, key, listening[0]).tries = push.tries + 1
+                fields = _config_fields(key, listening[0])
+                again = self._connections.push(connection, NOTIFY_CONFIG, "config", fields, push.subject)
+                again.tries = push.tries + 1
 
     def _detect_silent(self) -> None:
         now = time.monotonic()
@@ -126,8 +129,13 @@ class Pusher:
                 self._hub.unregister(connection)
             elif connection.probed is None and now - connection.last_active >= SILENCE_SECONDS:
                 connection.probed = now
-                self._connections.push(connection, DETECT, "internal", "", "alive?")
+                self._connections.push(connection, DETECT, "internal", b"}", "alive?")
 
 
 def _subject(key: ServiceKey) -> str:
     return "/".join(key)
+
+
+def _config_fields(key: ConfigKey, tenant: str) -> bytes:
+    fields = {"dataId": key.data_id, "group": key.group, "tenant": tenant}
+    return ("," + json.dumps(fields)[1:]).encode()

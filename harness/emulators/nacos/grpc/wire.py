@@ -26,8 +26,13 @@ class Payload:
 
 def encode(type_name: str, body: bytes) -> bytes:
     """A payload as the server sends it: a type and a body."""
-    value = b"\x12" + _varint(len(body)) + body
-    return _metadata(type_name) + b"\x1a" + _varint(len(value)) + value
+    return encode_head(type_name, len(body)) + body
+
+
+def encode_head(type_name: str, size: int) -> bytes:
+    """All of a payload but the last `size` bytes, which are the body: many receivers share one."""
+    inner = b"\x12" + _varint(size)
+    return _metadata(type_name) + b"\x1a" + _varint(len(inner) + size) + inner
 
 
 @lru_cache(maxsize=256)

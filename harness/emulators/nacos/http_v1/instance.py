@@ -28,7 +28,10 @@ def list_instances(call: Call) -> Response:
     clusters = request.get("clusters")
     if clusters:
         names.check_clusters(clusters)
-    view = call.domain.registry.view(service_key(request), clusters, request.flag("healthyOnly", False))
+    key = service_key(request)
+    if request.get("udpPort"):
+        call.site.udp.polled(key, clusters, request)
+    view = call.domain.registry.view(key, clusters, request.flag("healthyOnly", False))
     return raw_json(view.to_json(call.domain.registry.next_ref(), grouped=True))
 
 

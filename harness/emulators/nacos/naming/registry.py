@@ -16,7 +16,7 @@ EMPTY_SERVICE_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Subscriber:
-    """Who is told of a service's changes: a gRPC connection or, with `udp_port`, a v1 client's socket."""
+    """Who is told of a service's changes: a gRPC connection or a v1 client's UDP socket, told apart by `client_id`."""
 
     client_id: str
     clusters: str = ""
@@ -24,7 +24,6 @@ class Subscriber:
     port: int = 0
     agent: str = ""
     app: str = "unknown"
-    udp: bool = False
 
 
 class Registry:
