@@ -86,6 +86,21 @@ def down(name: Name = "default") -> None:
 
 
 @app.command()
+def explain(
+    method: Annotated[str, typer.Argument(help="GET, POST …")],
+    uri: Annotated[str, typer.Argument(help="path and query, as the client sends them")],
+    header: Annotated[list[str] | None, typer.Option("--header", "-H", help="'Name: value'; may be repeated")] = None,
+    send: Annotated[bool, typer.Option("--send", help="send it as well, and tell what each plugin decided")] = False,
+    name: Name = "default",
+) -> None:
+    """Show the way of a request through the gateway of a running stack: route, near misses, plugins, nodes."""
+    from harness import running
+    from harness.explaining import explain as told
+
+    print(told(running.read_state(name)["endpoints"], method, uri, header or [], send=send))
+
+
+@app.command()
 def render(
     platform: PlatformFile = DEFAULT_PLATFORM,
     env: Environment = "dev",

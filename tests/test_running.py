@@ -114,6 +114,15 @@ def test_up_status_logs_down(place):
     assert status.returncode == 0
     assert states == dict.fromkeys(["etcd", "nacos", "gateway", "hello/0", "hello/1"], "ready")
 
+    told = harness("explain", "GET", "/hello/x", "-H", "Host: a.test", "--send", place=place)
+    assert told.returncode == 0, told.stderr
+    for part in ("route hello: /hello, /hello/*", "upstream", "was answered 200", "by the service", "body      hello-"):
+        assert part in told.stdout
+    nowhere = harness("explain", "GET", "/nowhere", place=place)
+    assert "none matches → 404" in nowhere.stdout
+    wrong = harness("explain", "GET", "/", "-H", "no header", place=place)
+    assert wrong.returncode == 1 and "Name: value" in wrong.stderr
+
     logs = harness("logs", "hello/0", place=place)
     assert "GET" in logs.stdout or logs.returncode == 0
 
