@@ -15,6 +15,7 @@ from harness.emulators.apisix.plugins.auth import decode_base64, decode_base64ur
 #: over (signed bytes, signature): whether the signature is right
 Verifier = Callable[[bytes, bytes], bool]
 
+_KNOWN = frozenset([kind + size for kind in ("HS", "RS", "ES", "PS") for size in ("256", "384", "512")] + ["EdDSA"])
 _TO_BASE64 = str.maketrans("-_", "+/")
 #: bytes of a raw signature; parser.lua demands them
 _ECDSA_SIZES = {"ES256": 64, "ES384": 96, "ES512": 132}
@@ -87,6 +88,8 @@ def lifetime_problem(payload: Mapping[str, Any], required: tuple[str, ...], now:
 @lru_cache(maxsize=1024)
 def verifier(algorithm: str, key: bytes) -> Verifier:
     """The check of one algorithm with one key (a secret, or PEM); raises ValueError for a key that can't be read."""
+    if algorithm not in _KNOWN:
+        raise ValueError(f"unsupported algorithm: {algorithm}")
     if algorithm.startswith("HS"):
         digest = f"sha{algorithm[2:]}"
         return lambda signed, signature: hmac.compare_digest(hmac.digest(key, signed, digest), signature)

@@ -39,6 +39,7 @@ from harness.emulators.apisix.plugins.mocking import Mocking
 from harness.emulators.apisix.plugins.multi_auth import MultiAuth
 from harness.emulators.apisix.plugins.oas_validator import OasValidator
 from harness.emulators.apisix.plugins.opa import Opa
+from harness.emulators.apisix.plugins.openid_connect import OpenidConnect
 from harness.emulators.apisix.plugins.prometheus import Prometheus
 from harness.emulators.apisix.plugins.proxy_cache import ProxyCache
 from harness.emulators.apisix.plugins.proxy_control import ProxyControl
@@ -101,6 +102,7 @@ PLUGINS: tuple[type[Plugin], ...] = (
     MultiAuth,
     OasValidator,
     Opa,
+    OpenidConnect,
     Prometheus,
     ProxyCache,
     ProxyControl,
