@@ -113,11 +113,16 @@ def _field(reader: _Reader) -> str:
 
 def parse_operation(text: str) -> Operation:
     """The first definition of the document; raises GraphqlError."""
+    return parse_document(text)[0]
+
+
+def parse_document(text: str) -> list[Operation]:
+    """All definitions of the document, fragments too; raises GraphqlError."""
     reader = _Reader(_tokens(text))
-    first = _definition(reader)
+    found = [_definition(reader)]
     while reader.peek():
-        _definition(reader)
-    return first
+        found.append(_definition(reader))
+    return found
 
 
 def _definition(reader: _Reader) -> Operation:

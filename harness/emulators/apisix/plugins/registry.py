@@ -16,6 +16,7 @@ from harness.emulators.apisix.plugins.consumer_restriction import ConsumerRestri
 from harness.emulators.apisix.plugins.cors import Cors
 from harness.emulators.apisix.plugins.csrf import Csrf
 from harness.emulators.apisix.plugins.data_mask import DataMask
+from harness.emulators.apisix.plugins.degraphql import Degraphql
 from harness.emulators.apisix.plugins.echo import Echo
 from harness.emulators.apisix.plugins.elasticsearch_logger import ElasticsearchLogger
 from harness.emulators.apisix.plugins.error_page import ErrorPage
@@ -24,6 +25,7 @@ from harness.emulators.apisix.plugins.exit_transformer import ExitTransformer
 from harness.emulators.apisix.plugins.fault_injection import FaultInjection
 from harness.emulators.apisix.plugins.file_logger import FileLogger
 from harness.emulators.apisix.plugins.forward_auth import ForwardAuth
+from harness.emulators.apisix.plugins.grpc_web import GrpcWeb
 from harness.emulators.apisix.plugins.gzip import Gzip
 from harness.emulators.apisix.plugins.hmac_auth import HmacAuth
 from harness.emulators.apisix.plugins.http_logger import HttpLogger
@@ -37,9 +39,11 @@ from harness.emulators.apisix.plugins.limit_req import LimitReq
 from harness.emulators.apisix.plugins.loki_logger import LokiLogger
 from harness.emulators.apisix.plugins.mocking import Mocking
 from harness.emulators.apisix.plugins.multi_auth import MultiAuth
+from harness.emulators.apisix.plugins.node_status import NodeStatus
 from harness.emulators.apisix.plugins.oas_validator import OasValidator
 from harness.emulators.apisix.plugins.opa import Opa
 from harness.emulators.apisix.plugins.openid_connect import OpenidConnect
+from harness.emulators.apisix.plugins.opentelemetry import Opentelemetry
 from harness.emulators.apisix.plugins.prometheus import Prometheus
 from harness.emulators.apisix.plugins.proxy_cache import ProxyCache
 from harness.emulators.apisix.plugins.proxy_control import ProxyControl
@@ -52,6 +56,7 @@ from harness.emulators.apisix.plugins.referer_restriction import RefererRestrict
 from harness.emulators.apisix.plugins.request_id import RequestId
 from harness.emulators.apisix.plugins.request_validation import RequestValidation
 from harness.emulators.apisix.plugins.response_rewrite import ResponseRewrite
+from harness.emulators.apisix.plugins.server_info import ServerInfo
 from harness.emulators.apisix.plugins.serverless_post_function import ServerlessPostFunction
 from harness.emulators.apisix.plugins.serverless_pre_function import ServerlessPreFunction
 from harness.emulators.apisix.plugins.syslog import Syslog
@@ -63,6 +68,7 @@ from harness.emulators.apisix.plugins.udp_logger import UdpLogger
 from harness.emulators.apisix.plugins.uri_blocker import UriBlocker
 from harness.emulators.apisix.plugins.wolf_rbac import WolfRbac
 from harness.emulators.apisix.plugins.workflow import Workflow
+from harness.emulators.apisix.plugins.zipkin import Zipkin
 
 #: one file, one line here, one test file a plugin
 PLUGINS: tuple[type[Plugin], ...] = (
@@ -79,6 +85,7 @@ PLUGINS: tuple[type[Plugin], ...] = (
     Cors,
     Csrf,
     DataMask,
+    Degraphql,
     Echo,
     ElasticsearchLogger,
     ErrorPage,
@@ -87,6 +94,7 @@ PLUGINS: tuple[type[Plugin], ...] = (
     FaultInjection,
     FileLogger,
     ForwardAuth,
+    GrpcWeb,
     Gzip,
     HmacAuth,
     HttpLogger,
@@ -100,9 +108,11 @@ PLUGINS: tuple[type[Plugin], ...] = (
     LokiLogger,
     Mocking,
     MultiAuth,
+    NodeStatus,
     OasValidator,
     Opa,
     OpenidConnect,
+    Opentelemetry,
     Prometheus,
     ProxyCache,
     ProxyControl,
@@ -115,6 +125,7 @@ PLUGINS: tuple[type[Plugin], ...] = (
     RequestId,
     RequestValidation,
     ResponseRewrite,
+    ServerInfo,
     ServerlessPostFunction,
     ServerlessPreFunction,
     Syslog,
@@ -126,6 +137,7 @@ PLUGINS: tuple[type[Plugin], ...] = (
     UriBlocker,
     WolfRbac,
     Workflow,
+    Zipkin,
 )
 
 BY_NAME: dict[str, type[Plugin]] = {plugin.name: plugin for plugin in PLUGINS}
