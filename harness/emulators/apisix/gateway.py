@@ -19,6 +19,7 @@ from harness.emulators.apisix.plane_reports import PlaneReports
 from harness.emulators.apisix.plugins.prometheus import Prometheus, export_app, metrics_of
 from harness.emulators.apisix.proxy.apps import AppHandler
 from harness.emulators.apisix.proxy.http1 import ServerConnection
+from harness.emulators.apisix.proxy.http2 import Http2Connection
 from harness.emulators.apisix.proxy.listener import Handler, Listener, bind
 from harness.emulators.apisix.proxy.tls_gate import TlsGate
 from harness.emulators.apisix.resources.prepare import make_prepare
@@ -97,9 +98,9 @@ class Gateway:
         if settings.control is not None:
             api = HarnessApi(self, make_control(self.store, settings, self.clock, PlaneReports(self.plane)))
             await self._open("control", settings.control, self._serve(api.app, SERVER))
+        metrics = metrics_of(self.plane.scope(Prometheus, ("", "", 0)))
+        metrics.facts = lambda: facts_of(self)
         if settings.prometheus is not None:
-            metrics = metrics_of(self.plane.scope(Prometheus, ("", "", 0)))
-            metrics.facts = lambda: facts_of(self)
             await self._open("prometheus", settings.prometheus, self._serve(export_app(metrics), SERVER))
 
     def _admin(self) -> App:
@@ -122,6 +123,8 @@ class Gateway:
                 where=f"--{name}",
                 mend="choose another port, or 0 for a free one",
             ) from error
+        if handler is self.plane and self.settings.enable_http2:
+            listener.http2 = lambda client: Http2Connection(listener, client)
         if scheme == "https":
             certificates, refused = self.plane.certificates, self.plane.refused_handshake
             await listener.start(sock, lambda: TlsGate(listener, certificates, refused))
