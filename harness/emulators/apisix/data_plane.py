@@ -77,7 +77,7 @@ class DataPlane:
         self.https_port: int | None = None
         self.resolver = Resolver(clock=clock, random=self.random)
         self.checkers = Checkers(clock)
-        alpn = ["http/1.1"]
+        alpn = ["h2", "http/1.1"] if settings.enable_http2 else ["http/1.1"]
         self.certificates = Certificates(store.get("ssls"), alpn)
         self.discoveries: dict[str, NacosDiscovery] = {}
 

@@ -97,6 +97,8 @@ class ServerConnection(asyncio.Protocol):
         listener.accepted += 1
         listener.connections.add(self)
         self.deadline = listener.now + listener.patience.client_header_timeout
+        if self.tls is not None and self.tls.selected_alpn_protocol() == "h2":
+            self._become_http2(b"")
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._listener.gone(self)
@@ -215,10 +217,10 @@ class ServerConnection(asyncio.Protocol):
 
     def _become_http2(self, data: bytes) -> None:
         assert self._listener.http2 is not None
-        self.busy = False
-        protocol = self._listener.http2(self, data)
+        protocol = self._listener.http2(self)
         self._listener.gone(self)
         self.transport.set_protocol(protocol)
+        protocol.begin(self.transport, data)
 
     # -- the request's body
 

@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from harness.emulators.apisix.proxy.head import Head
     from harness.emulators.apisix.proxy.http1 import ServerConnection
+    from harness.emulators.apisix.proxy.http2 import Http2Connection, Http2Stream
+
+    Exchange = ServerConnection | Http2Stream
 
 #: How often the sweep looks at the connections' deadlines, in seconds.
 SWEEP = 1.0
@@ -20,15 +23,15 @@ SWEEP = 1.0
 class Handler(Protocol):
     """Who answers the requests of a listener."""
 
-    def request(self, exchange: ServerConnection, head: Head) -> None:
+    def request(self, exchange: Exchange, head: Head) -> None:
         """Begin to answer; `exchange` is told the answer, now or later."""
         ...
 
-    def refused(self, exchange: ServerConnection, status: int) -> None:
+    def refused(self, exchange: Exchange, status: int) -> None:
         """A request that nginx refuses by itself while reading it."""
         ...
 
-    def lost(self, exchange: ServerConnection) -> None:
+    def lost(self, exchange: Exchange) -> None:
         """The client went away before its answer was complete."""
         ...
 
@@ -69,12 +72,13 @@ class Listener:
         self.handler = handler
         self.scheme = scheme
         self.patience = patience or Patience()
-        self.connections: set[ServerConnection] = set()
+        self.connections: set[ServerConnection | Http2Connection] = set()
         self.accepted = 0
         #: heads that were read before, by their bytes
         self.heads: dict[bytes, Head] = {}
         self.draining = False
-        self.http2: Callable[[ServerConnection, bytes], asyncio.Protocol] | None = None
+        #: makes the protocol for a connection that turns out to be HTTP/2; None where only HTTP/1 is spoken
+        self.http2: Callable[[ServerConnection], Http2Connection] | None = None
         self.host = ""
         self.port = 0
         self.now = 0.0
@@ -100,7 +104,7 @@ class Listener:
             connection.timed_out()
         self._sweep = self.loop.call_later(SWEEP, self._look)
 
-    def gone(self, connection: ServerConnection) -> None:
+    def gone(self, connection: ServerConnection | Http2Connection) -> None:
         """A connection ended."""
         self.connections.discard(connection)
         if self._empty is not None and not self.connections:
