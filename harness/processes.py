@@ -1,12 +1,14 @@
 """Child processes that can't outlive their owner: every one carries a mark, and a warden ends what the owner left.
 
 The owner's pipe to the warden closes when the owner ends, whatever ended it (`kill -9` too). The warden then kills
-every process whose environment has the owner's mark, grandchildren included, and removes the registered directories.
+every process whose environment has the owner's mark, grandchildren included, removes the registered directories, and
+runs the registered commands: for what lives outside of this machine's processes, such as containers.
 """
 
 from __future__ import annotations
 
 import atexit
+import json
 import os
 import secrets
 import shutil
@@ -44,10 +46,14 @@ class _Owner:
 
     def guard(self, directory: Path) -> None:
         """Have `directory` removed when this process ends."""
+        self.tell(f"dir {directory}")
+
+    def tell(self, line: str) -> None:
+        """One line to the warden, which says in its own file what it understands."""
         pipe = self._warden.stdin
         assert pipe is not None
         with self.lock:
-            pipe.write(f"dir {directory}\n".encode())
+            pipe.write(f"{line}\n".encode())
             pipe.flush()
 
     def close(self) -> None:
@@ -135,6 +141,21 @@ def temporary_directory(name: str) -> Path:
     return directory
 
 
+def mark() -> str:
+    """This process as an owner: what it leaves outside is labelled so, and `is_gone` tells whose owner has ended."""
+    return _this_owner().mark
+
+
+def at_end(argv: Sequence[str]) -> None:
+    """Have a command run when this process has ended, whatever ended it; `not_at_end` takes it back."""
+    _this_owner().tell(f"run {json.dumps(list(argv))}")
+
+
+def not_at_end(argv: Sequence[str]) -> None:
+    """Take back a command given to `at_end`: what it would clean up is gone already."""
+    _this_owner().tell(f"forget {json.dumps(list(argv))}")
+
+
 def remove(directory: Path) -> None:
     """Remove a directory of ours and what is in it."""
     shutil.rmtree(directory, ignore_errors=True)
@@ -150,10 +171,16 @@ def sweep() -> list[Path]:
 
 def _is_stale(directory: Path) -> bool:
     try:
-        pid, started, _ = (directory / ".owner").read_text().split("-")
-    except (OSError, ValueError):
+        return is_gone((directory / ".owner").read_text())
+    except OSError:
         return False
-    return start_time(int(pid)) != started
+
+
+def is_gone(mark: str) -> bool:
+    """Whether the owner of that mark has ended; what is no mark has no owner to end."""
+    pid, _, rest = mark.partition("-")
+    started, _, _ = rest.partition("-")
+    return pid.isdigit() and bool(started) and start_time(int(pid)) != started
 
 
 def start_time(pid: int) -> str:

@@ -1,7 +1,10 @@
-"""Waits for the owner's pipe to close, then ends what the owner left: marked processes, registered directories.
+"""Waits for the owner's pipe to close, then ends what the owner left: marked processes, directories, and the rest.
 
 Started as a script with bare Python (no site-packages), so that it is up in milliseconds. Its one argument is the mark,
-`NAME=value`, as it stands in the environment of the processes to end.
+`NAME=value`, as it stands in the environment of the processes to end. It is told, one line each:
+
+    dir PATH        remove this directory at the end
+    run ARGV        run this command at the end, a JSON list; `forget ARGV` takes it back
 """
 
 import os
@@ -41,12 +44,38 @@ def end(pids: list[int]) -> None:
             continue
 
 
+def told(lines: list[str]) -> tuple[list[str], list[str]]:
+    """The directories to remove and the commands to run (as JSON), in the order given."""
+    directories: list[str] = []
+    commands: list[str] = []
+    for line in lines:
+        word, _, rest = line.rstrip("\n").partition(" ")
+        if word == "dir":
+            directories.append(rest)
+        elif word == "run":
+            commands.append(rest)
+        elif word == "forget" and rest in commands:
+            commands.remove(rest)
+    return directories, commands
+
+
+def run(command: str) -> None:
+    """Run one command; one that fails or hangs keeps nothing else from its end."""
+    import json
+    import subprocess
+
+    try:
+        subprocess.run(json.loads(command), stdin=subprocess.DEVNULL, timeout=60, check=False)
+    except (OSError, subprocess.SubprocessError):
+        return
+
+
 def main() -> None:
-    """Collect `dir PATH` lines until the pipe closes, then clean up."""
+    """Listen until the pipe closes, then clean up."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     mark = sys.argv[1].encode()
-    directories = [line[4:].rstrip("\n") for line in sys.stdin if line.startswith("dir ")]
+    directories, commands = told(list(sys.stdin))
     # A process forked while the list was read is found by the next look.
     deadline = time.monotonic() + 5
     while (left := marked(mark)) and time.monotonic() < deadline:
@@ -57,6 +86,8 @@ def main() -> None:
 
         for directory in directories:
             shutil.rmtree(directory, ignore_errors=True)
+    for command in commands:
+        run(command)
 
 
 if __name__ == "__main__":

@@ -94,3 +94,31 @@ def test_last_lines(tmp_path):
     log.write_text("\n".join(map(str, range(100))))
     assert processes.last_lines(log, 2) == "98\n99"
     assert processes.last_lines(tmp_path / "none") == ""
+
+
+ENDING = """
+    import sys, time
+    from harness import processes
+    processes.at_end(["touch", sys.argv[1] + "/cleaned"])
+    processes.at_end(["touch", sys.argv[1] + "/forgotten"])
+    processes.not_at_end(["touch", sys.argv[1] + "/forgotten"])
+    print("told", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_what_was_left_for_the_end_is_run_after_a_kill(tmp_path):
+    command = [sys.executable, "-c", textwrap.dedent(ENDING), str(tmp_path)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None and process.stdout.readline() == "told\n"
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    until((tmp_path / "cleaned").exists, 5, awaited="the clean-up")
+    assert not (tmp_path / "forgotten").exists()
+
+
+def test_an_owner_is_known_by_its_mark():
+    assert not processes.is_gone(processes.mark())
+    assert processes.is_gone(f"{os.getpid()}-1-abcd")
+    assert not processes.is_gone("nobody's")
