@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from harness.emulators.apisix.context import Context
+from harness.emulators.apisix.match.expression import latin
 from harness.emulators.apisix.plugins.base import Plugin, Schema
 
 
@@ -33,4 +34,4 @@ class AttachConsumerLabel(Plugin):
             if value is None:
                 ctx.headers.remove(header)
             else:
-                ctx.headers.set(header, str(value))
+                ctx.headers.set(header, latin(str(value)))

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from harness.emulators.apisix.consumers import ConsumerEntry
 from harness.emulators.apisix.context import Context, Exit, MaybeVerdict
+from harness.emulators.apisix.match.expression import latin
 from harness.emulators.apisix.plugins.base import Conf, Plugin, Schema, Scope
 
 ANONYMOUS_CONSUMER: Schema = {"type": "string", "minLength": 1}
@@ -35,14 +36,14 @@ def attach(ctx: Context, consumer: ConsumerEntry, *, custom_id: bool = True) -> 
     if consumer.credential_id:
         headers.add("X-Credential-Identifier", consumer.credential_id)
     if custom_id and consumer.custom_id:
-        headers.add("X-Consumer-Custom-ID", consumer.custom_id)
+        headers.add("X-Consumer-Custom-ID", latin(consumer.custom_id))
 
 
 def _replace_identity(ctx: Context, consumer: ConsumerEntry, custom_id: str) -> None:
     values = (
         ("X-Consumer-Username", consumer.name),
         ("X-Credential-Identifier", consumer.credential_id),
-        ("X-Consumer-Custom-ID", custom_id),
+        ("X-Consumer-Custom-ID", latin(custom_id)),
     )
     for name, value in values:
         if value:
@@ -62,6 +63,11 @@ def decode_base64(text: str) -> bytes | None:
 def decode_base64url(text: str) -> bytes | None:
     """ngx.base64.decode_base64url: as decode_base64, over the alphabet with dash and underscore alone."""
     return None if "+" in text or "/" in text else decode_base64(text.translate(_TO_BASE64))
+
+
+def from_latin(text: str) -> str:
+    """A request's text as configuration spells it: UTF-8 read as such."""
+    return text if text.isascii() else text.encode("latin-1").decode("utf-8", "surrogateescape")
 
 
 class Refused(Exception):

@@ -12,7 +12,15 @@ from typing import ClassVar
 
 from harness.emulators.apisix.consumers import ConsumerEntry
 from harness.emulators.apisix.context import Context, Exit, MaybeVerdict, Verdict
-from harness.emulators.apisix.plugins.auth import ANONYMOUS_CONSUMER, AuthPlugin, Refused, attach, decode_base64, realm
+from harness.emulators.apisix.plugins.auth import (
+    ANONYMOUS_CONSUMER,
+    AuthPlugin,
+    Refused,
+    attach,
+    decode_base64,
+    from_latin,
+    realm,
+)
 from harness.emulators.apisix.plugins.base import Conf, Schema, Scope
 
 _ALGORITHMS = ["hmac-sha1", "hmac-sha256", "hmac-sha512"]
@@ -112,7 +120,7 @@ class HmacAuth(AuthPlugin):
             raise Refused(f"{_INVALID}: Authorization header does not start with 'Signature'")
         found = (_FIELD.search(part) for part in header[9:].split(","))
         fields = {match[1]: match[2] for match in found if match}
-        consumer = self.scope.consumers("hmac-auth").find(fields.get("keyId", ""))
+        consumer = self.scope.consumers("hmac-auth").find(from_latin(fields.get("keyId", "")))
         problem = self._problem(ctx, fields, consumer)
         if problem or consumer is None:
             raise Refused(_INVALID, f"{_INVALID}: {problem}")

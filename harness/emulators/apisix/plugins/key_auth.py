@@ -7,7 +7,7 @@ from typing import ClassVar
 from harness.emulators.apisix import uri_args
 from harness.emulators.apisix.consumers import ConsumerEntry
 from harness.emulators.apisix.context import Context
-from harness.emulators.apisix.plugins.auth import ANONYMOUS_CONSUMER, AuthPlugin, Refused, realm
+from harness.emulators.apisix.plugins.auth import ANONYMOUS_CONSUMER, AuthPlugin, Refused, from_latin, realm
 from harness.emulators.apisix.plugins.base import Conf, Schema, Scope
 
 
@@ -47,7 +47,7 @@ class KeyAuth(AuthPlugin):
         if key is None:
             key = self._from_query(ctx)
         consumers = self.scope.consumers("key-auth")
-        consumer = consumers.find(key)
+        consumer = consumers.find(from_latin(key))
         if consumer is None:
             why = "invalid api key" if consumers else "Missing related consumer"
             raise Refused("Invalid API key in request", f"failed to find consumer: {why}")

@@ -83,7 +83,9 @@ class OasValidator(Plugin):
         self.scope.log("error", f"error occurred while validating request [{ctx.method} {ctx.uri}], err: {problems}")
         if not conf["reject_if_not_match"]:
             return None
-        told = problems if conf["verbose_errors"] else ""
+        # a body that isn't UTF-8 may be quoted
+        shown = problems.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+        told = shown if conf["verbose_errors"] else ""
         return Exit(conf["rejection_status_code"], {"message": f"failed to validate request. {told}"})
 
     def _problems(self, ctx: Context, document: Document, body: bytes) -> list[str]:

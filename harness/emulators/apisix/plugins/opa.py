@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from harness.emulators.apisix import lua_json, uri_args, variables
 from harness.emulators.apisix.context import Context, Exit
+from harness.emulators.apisix.match.expression import latin
 from harness.emulators.apisix.plugins.base import Conf, Plugin, Schema, Scope
 
 _VARIABLES = ("server_addr", "server_port", "remote_addr", "remote_port")
@@ -82,7 +83,7 @@ class Opa(Plugin):
             if value is None:
                 ctx.headers.remove(name)
             else:
-                ctx.headers.set(name, str(value))
+                ctx.headers.set(name, latin(str(value)))
         return None
 
     def _input(self, ctx: Context) -> dict[str, Any]:
@@ -126,4 +127,4 @@ def _without_upstream(value: Any) -> dict[str, Any]:
 def _pairs(headers: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for name, values in headers.items():
         for value in values if isinstance(values, list) else [values]:
-            yield name, str(value)
+            yield name, latin(str(value))

@@ -59,7 +59,9 @@ class RequestValidation(Plugin):
     def _refuse(self, problem: str | None) -> Exit:
         if problem:
             self.scope.log("error", f"req schema validation failed: {problem}")
-        return Exit(self.conf["rejected_code"], self.conf.get("rejected_msg") or problem)
+        told: str | None = self.conf.get("rejected_msg") or problem
+        # a body that isn't UTF-8 may be quoted
+        return Exit(self.conf["rejected_code"], told.encode("utf-8", "surrogateescape") if told else None)
 
     def _table(self, ctx: Context) -> dict[str, Any]:
         """ngx.req.get_headers: lower-case names, which the schema may spell otherwise."""

@@ -12,6 +12,7 @@ from harness.emulators.apisix.context import Context, Exit
 from harness.emulators.apisix.exchange import App, Request, Response
 from harness.emulators.apisix.headers import Headers
 from harness.emulators.apisix.match import arguments
+from harness.emulators.apisix.match.expression import latin
 from harness.emulators.apisix.plugins.auth import Refused, attach
 from harness.emulators.apisix.plugins.base import Plugin, Schema, Scope
 
@@ -70,8 +71,8 @@ class WolfRbac(Plugin):
         for name, value in told.items():
             ctx.headers.remove(prefix + name)
             if value is not None:
-                ctx.headers.set(prefix + name, str(value))
-                ctx.response.set(prefix + name, str(value))
+                ctx.headers.set(prefix + name, latin(str(value)))
+                ctx.response.set(prefix + name, latin(str(value)))
 
     @classmethod
     def public_api(cls, scope: Scope) -> Mapping[tuple[str, str], App]:

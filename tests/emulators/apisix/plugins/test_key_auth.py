@@ -38,6 +38,13 @@ def test_credential_and_custom_id_are_told(build: Any, request_of: Any, scope: A
     ]
 
 
+def test_keys_and_labels_beyond_ascii(build: Any, request_of: Any, scope: Any) -> None:
+    scope.add_consumer(KeyAuth, "jack", {"key": "ключ"}, custom_id="№7")
+    ctx = request_of("/hello", headers={"apikey": "ключ".encode().decode("latin-1")})
+    assert build(KeyAuth).rewrite(ctx) is None
+    assert (ctx.headers.get("x-consumer-custom-id") or "").encode("latin-1") == "№7".encode()
+
+
 @pytest.mark.parametrize(
     ("target", "headers", "message"),
     [
