@@ -1,0 +1,1 @@
+"""Protocol buffer sources, read without a compiler."""
