@@ -69,7 +69,7 @@ def test_options(build: Any, request_of: Any, run: Any) -> None:
     plugin = build(RequestValidation, {**BODY, "rejected_code": 422, "rejected_msg": "bad", "max_req_body_size": 20})
     assert run(plugin.rewrite(request_of("/", method="POST", body=b"x"))) == Exit(422, b"bad")
     assert run(plugin.rewrite(request_of("/", method="POST", body=b'{"name":"' + b"a" * 20 + b'"}'))) == Exit(
-        422, "bad"
+        422, b"bad"
     )
 
 
