@@ -200,8 +200,8 @@ def _split(path: str, with_parameters: bool) -> tuple[str, bool, bool]:
 
 
 def _is_plain(text: str) -> bool:
-    """No character that the pattern built from the path would read as a regular expression."""
-    return not any(char in text for char in "+?()[]{}|^$\\*")
+    """Nothing that the pattern built from the path would take for a regular expression or a parameter."""
+    return "/:" not in text and not any(char in text for char in "+?()[]{}|^$\\*")
 
 
 def _parameters(path: str) -> tuple[re.Pattern[str] | None, tuple[str, ...]]:

@@ -153,7 +153,7 @@ def _matches(options: str) -> Callable[[Any], Test]:
         except ValueError:
             # ngx.re.find answers nil for a pattern it can't compile: no match, at every request
             return lambda value: False
-        return lambda value: value not in (None, False) and search(to_text(value)) is not None
+        return lambda value: value is not None and value is not False and search(to_text(value)) is not None
 
     return build
 
@@ -173,7 +173,7 @@ def _has(operand: Any) -> Test:
 
 def _ip_match(operand: Any) -> Test:
     addresses = operand if isinstance(operand, list) else [operand]
-    if not addresses or addresses == [""] or addresses == [None]:
+    if not addresses or operand in ("", None, False):
         raise ExpressionError("invalid ip address")
     try:
         return AddressSet([to_text(address) for address in addresses]).match
