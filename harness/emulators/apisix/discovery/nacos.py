@@ -23,18 +23,18 @@ PUSHED_INTERVAL = 2.0
 WATCH_INTERVAL = 0.25
 FETCH_INTERVAL = 30.0
 
+_GRPC = frozenset({"grpc", "grpcs"})
+
 Changed = Callable[[Service], None]
 
 
 def service_of(name: str, args: Mapping[str, Any] | None, scheme: str = "http") -> Service:
     """What an upstream's service_name, discovery_args and scheme ask for."""
-    args = args or {}
-    return Service(
-        name=name,
-        namespace=str(args.get("namespace_id") or "public"),
-        group=str(args.get("group_name") or "DEFAULT_GROUP"),
-        grpc=scheme in ("grpc", "grpcs"),
-    )
+    grpc = scheme in _GRPC
+    if not args:
+        return Service(name, grpc=grpc)
+    namespace, group = args.get("namespace_id") or "public", args.get("group_name") or "DEFAULT_GROUP"
+    return Service(name, str(namespace), str(group), grpc)
 
 
 def matches(metadata: Mapping[str, Any], wanted: Mapping[str, Any] | None) -> bool:
@@ -126,7 +126,7 @@ class NacosDiscovery:
     def known(self, name: str, args: Mapping[str, Any] | None = None, scheme: str = "http") -> tuple[Node, ...] | None:
         """The nodes as last seen, without waiting; None for a service that was never fetched."""
         nodes = self._found.get(service_of(name, args, scheme))
-        wanted = (args or {}).get("metadata")
+        wanted = args.get("metadata") if args else None
         if nodes is None or not wanted:
             return nodes
         return tuple(node for node in nodes if matches(node.metadata, wanted))

@@ -8,8 +8,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode, urlsplit
 
 from harness.clock import Clock
@@ -25,9 +24,8 @@ class NacosError(OSError):
     """A Nacos server could not be asked, or answered what can't be used."""
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
-    """What is asked for: with a gRPC scheme the instances' `gRPC_port` replaces their port."""
+class Service(NamedTuple):
+    """What is asked for (made and looked up at each request): for a gRPC scheme `gRPC_port` replaces the port."""
 
     name: str
     namespace: str = "public"
