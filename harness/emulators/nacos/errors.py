@@ -64,6 +64,13 @@ class MissingParameter(NacosError):
         super().__init__(400, f"Required parameter '{name}' type String is not present", 10000)
 
 
+class IllegalParameter(NacosError):
+    """The parameter checker's refusal: a filter before all controllers, so every API family answers it as text."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(400, detail, 20002)
+
+
 def invalid(detail: str, code: int = 20002) -> NacosError:
     """A parameter has a value that the server does not take."""
     return NacosError(400, detail, code)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from harness.emulators.nacos.errors import invalid
+from harness.emulators.nacos.errors import IllegalParameter, invalid
 
 PUBLIC = "public"
 DEFAULT_GROUP = "DEFAULT_GROUP"
@@ -35,9 +35,9 @@ def check(name: str, value: str) -> None:
     """Refuse a value as the server's parameter checker does; raises NacosError (400)."""
     pattern, longest = _RULES[name]
     if len(value) > longest:
-        raise invalid(f"Param '{name}' is illegal, the param length should not exceed {longest}.")
+        raise IllegalParameter(f"Param '{name}' is illegal, the param length should not exceed {longest}.")
     if value and pattern is not None and not pattern.fullmatch(value):
-        raise invalid(f"Param '{name}' is illegal, illegal characters should not appear in the param.")
+        raise IllegalParameter(f"Param '{name}' is illegal, illegal characters should not appear in the param.")
 
 
 def check_clusters(clusters: str) -> None:
@@ -58,7 +58,7 @@ def check_port(value: str) -> int:
     """Read a port; raises NacosError (400) with the text of Java's parser for what is not a number."""
     port = to_int(value)
     if not 0 <= port <= 65535:
-        raise invalid("Param 'port' is illegal, the value should be between 0 and 65535.")
+        raise IllegalParameter("Param 'port' is illegal, the value should be between 0 and 65535.")
     return port
 
 

@@ -14,6 +14,8 @@ from harness.clock import Clock
 from harness.emulators.nacos.errors import NacosError
 
 DEFAULT_TTL = 18_000
+#: How the secret begins that old servers shipped with, and that opens them to anyone.
+WELL_KNOWN = "SecretKey0123456789"
 
 
 class TokenError(NacosError):
@@ -59,6 +61,8 @@ class Tokens:
 
 
 def _secret_bytes(secret: str) -> bytes:
+    if secret.startswith(WELL_KNOWN):
+        raise ValueError("the token secret is the well-known default of old servers: make your own")
     try:
         key = base64.b64decode(secret, validate=True)
     except (binascii.Error, ValueError) as error:

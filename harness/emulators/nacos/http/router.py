@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 
 from harness.emulators.nacos.auth.gate import Credentials
-from harness.emulators.nacos.errors import MissingParameter, NacosError
+from harness.emulators.nacos.errors import IllegalParameter, MissingParameter, NacosError
 from harness.emulators.nacos.http.message import Request, Response, as_json, text
 from harness.emulators.nacos.http.routes import Call, Family, Route
 from harness.emulators.nacos.site import Site
@@ -119,6 +119,8 @@ def failed(route: Route, request: Request, error: Exception) -> Response:
     if not isinstance(error, NacosError):
         log.error("%s %s failed", request.method, request.path, exc_info=error)
         error = NacosError(500, type(error).__name__)
+    if isinstance(error, IllegalParameter):
+        return text(f"{error.detail}\n", 400)
     if route.family is Family.RESULT:
         return as_json({"code": error.code, "message": error.text, "data": error.detail}, error.status)
     if isinstance(error, MissingParameter):
