@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from harness.emulators.apisix.context import Context
+from harness.emulators.apisix.lua_compat import relaxed
 from harness.emulators.apisix.lua_ngx import functions
 from harness.emulators.apisix.match.expression import Condition
 
@@ -171,7 +172,10 @@ class Lua:
         """The chunk as a function of Lua's; raises ValueError with LuaJIT's message when it is not Lua."""
         made = self._ready().compile(source.encode().decode("latin-1"), chunk)
         if isinstance(made, tuple):
-            raise ValueError(str(made[1]))
+            problem = str(made[1])
+            made = self._ready().compile(relaxed(source).encode().decode("latin-1"), chunk)
+            if isinstance(made, tuple):
+                raise ValueError(problem)
         return made
 
     def call(self, function: Any, ctx: Context, *arguments: Any) -> Any:

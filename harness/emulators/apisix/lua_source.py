@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
+from harness.emulators.apisix.lua_compat import relaxed
+
 #: instructions after which an evaluation is stopped: a check has no business running for long
 MOST_INSTRUCTIONS = 1_000_000
 
@@ -43,13 +45,17 @@ def _loader() -> Any:
 
 def load_problem(source: str, name: str = "") -> str | None:
     """What keeps `source` from compiling, or None; without a name the source itself is the chunk's."""
-    problem, _ = _loader()(_plain(source), f"={name}" if name else _plain(source), False)
-    return None if problem is None else str(problem)
+    chunk = f"={name}" if name else _plain(source)
+    problem, _ = _loader()(_plain(source), chunk, False)
+    if problem is None or _loader()(_plain(relaxed(source)), chunk, False)[0] is None:
+        return None
+    return str(problem)
 
 
 def evaluated_type(source: str) -> tuple[str | None, str]:
     """The problem (or None) and the Lua type of what the chunk returns."""
-    problem, kind = _loader()(_plain(source), _plain(source), True)
+    plain = _loader()(_plain(source), _plain(source), False)[0] is None
+    problem, kind = _loader()(_plain(source if plain else relaxed(source)), _plain(source), True)
     return (None, str(kind)) if problem is None else (str(problem), "")
 
 
