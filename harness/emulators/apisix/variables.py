@@ -137,7 +137,7 @@ VARIABLES: Mapping[str, Getter] = {
     "request_line": lambda ctx: f"{ctx.method} {ctx.target} {_protocol(ctx)}",
     "request_method": lambda ctx: ctx.method,
     "request_uri": lambda ctx: ctx.target,
-    "route_id": lambda ctx: ctx.route.id if ctx.route is not None else None,
+    "route_id": lambda ctx: getattr(ctx.route, "id", None),
     "route_name": _route_value("name"),
     "scheme": lambda ctx: ctx.client.scheme,
     "server_addr": lambda ctx: ctx.client.server_addr,
