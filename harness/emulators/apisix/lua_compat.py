@@ -17,8 +17,30 @@ _TOKEN = re.compile(
 #: what a statement may follow at once
 _OPENING = frozenset(("", ";", "then", "do", "else", "repeat"))
 _KEYWORDS = frozenset(
-    ("and", "break", "do", "else", "elseif", "end", "false", "for", "function", "goto", "if", "in", "local", "nil")
-    + ("not", "or", "repeat", "return", "then", "true", "until", "while")
+    (
+        "and",
+        "break",
+        "do",
+        "else",
+        "elseif",
+        "end",
+        "false",
+        "for",
+        "function",
+        "goto",
+        "if",
+        "in",
+        "local",
+        "nil",
+        "not",
+        "or",
+        "repeat",
+        "return",
+        "then",
+        "true",
+        "until",
+        "while",
+    )
 )
 
 
