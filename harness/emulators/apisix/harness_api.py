@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
+from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
@@ -14,7 +15,7 @@ from harness.emulators.apisix.explain import explain
 if TYPE_CHECKING:
     from harness.emulators.apisix.gateway import Gateway
 
-_LOOPBACK = ("127.", "::1")
+_LOOPBACK = ("127.0.0.0/8", "::1/128")
 
 
 class HarnessApi:
@@ -23,6 +24,7 @@ class HarnessApi:
     def __init__(self, gateway: Gateway, control: App) -> None:
         self._gateway = gateway
         self._control = control
+        self._allowed = [ip_network(text) for text in (*_LOOPBACK, *gateway.settings.control_from)]
         self._calls: dict[tuple[str, str], Callable[[Request], Response | Awaitable[Response]]] = {
             ("GET", "journal"): self._journal,
             ("POST", "explain"): self._explain,
@@ -35,7 +37,7 @@ class HarnessApi:
         """Answer a request to the control port."""
         if not request.path.startswith("/_harness/"):
             return self._control(request)
-        if not request.remote_addr.startswith(_LOOPBACK):
+        if not any(ip_address(request.remote_addr) in network for network in self._allowed):
             return _json({"error": "the harness's end-points are for the loopback only"}, 403)
         call = self._calls.get((request.method, request.path.removeprefix("/_harness/")))
         if call is None:

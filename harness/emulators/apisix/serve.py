@@ -81,6 +81,9 @@ def parse(arguments: Sequence[str] | None = None) -> Settings:
     parser.add_argument("--nacos", metavar="URL", help="http://[user:password@]host:port for discovery_type nacos")
     parser.add_argument("--workers", type=int, metavar="N")
     parser.add_argument("--config", type=Path, metavar="config.yaml")
+    parser.add_argument(
+        "--control-from", action="append", metavar="CIDR", help="who may use /_harness/, besides this machine"
+    )
     parser.add_argument("--seed", type=int, help="makes balancing and sampling repeatable")
     return settings_of(parser.parse_args(arguments))
 
@@ -101,6 +104,7 @@ def settings_of(options: argparse.Namespace) -> Settings:
         "nacos": options.nacos or os.environ.get("HARNESS_APISIX_NACOS"),
         "workers": options.workers,
         "seed": options.seed,
+        "control_from": tuple(options.control_from or ()),
         "admin_keys": (AdminKey("admin", key),) if key else (),
     }
     return replace(settings, **{name: value for name, value in given.items() if value or value == 0})

@@ -57,6 +57,8 @@ class Settings:
     nacos: str | None = None
     workers: int = 1
     seed: int | None = None
+    #: the networks (CIDR) besides the loopback from which the harness's own end-points may be asked
+    control_from: tuple[str, ...] = ()
     drain: float = 10.0
     trusted_addresses: tuple[str, ...] = ()
     show_upstream_status: bool = False

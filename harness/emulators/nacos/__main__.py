@@ -19,6 +19,7 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=8848)
     parser.add_argument("--grpc-port", type=int)
     parser.add_argument("--data-dir")
+    parser.add_argument("--control-from", action="append", metavar="CIDR", default=[])
     given = parser.parse_args()
     return run(
         host=given.host,
@@ -26,6 +27,7 @@ def main() -> int:
         grpc_port=given.grpc_port,
         auth=os.environ.get(AUTH),
         data_dir=given.data_dir,
+        control_from=given.control_from,
     )
 
 

@@ -49,6 +49,8 @@ class Settings:
     token_secret: str = ""
     data_dir: Path | None = None
     console_port: int | None = None
+    #: the networks (CIDR) besides the loopback from which the harness's own end-points may be asked
+    control_from: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.auth is None and not control.is_loopback("127.0.0.1" if self.host == "localhost" else self.host):
@@ -109,7 +111,7 @@ class Node:
 
     def _application(self, request: Request) -> Response | Awaitable[Response]:
         if request.path.startswith(control.PREFIX):
-            return control.answer(self.controls, request)
+            return control.answer(self.controls, request, self._settings.control_from)
         return self.router(request)
 
     async def _tick(self) -> None:

@@ -7,7 +7,7 @@ import gc
 import json
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import uvloop
@@ -25,6 +25,7 @@ def run(
     auth: str | None = None,
     data_dir: str | Path | None = None,
     console_port: int | None = None,
+    control_from: Sequence[str] = (),
     ready: Ready | None = None,
 ) -> int:
     """Serve until SIGTERM or SIGINT and return the exit code 0.
@@ -42,6 +43,7 @@ def run(
         auth,
         data_dir=Path(data_dir) if data_dir is not None else None,
         console_port=console_port,
+        control_from=tuple(control_from),
     )
     uvloop.run(_serve(settings, ready or _print_ready))
     return 0

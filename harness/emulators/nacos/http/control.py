@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from harness.emulators.nacos.controls import Controls
@@ -28,9 +28,9 @@ PREFIX = "/_harness/"
 Act = Callable[[Controls, dict[str, Any]], Any]
 
 
-def answer(controls: Controls, request: Request) -> Response:
-    """Run one control call."""
-    if not is_loopback(request.peer):
+def answer(controls: Controls, request: Request, allowed: Sequence[str] = ()) -> Response:
+    """Run one control call from the loopback, or from one of the `allowed` networks (CIDR)."""
+    if not is_loopback(request.peer) and not _is_in(request.peer, allowed):
         return as_json({"error": "the control endpoints answer on the loopback only"}, 403)
     act, named = _find(request)
     if act is None:
@@ -50,6 +50,10 @@ def is_loopback(peer: str) -> bool:
         return ipaddress.ip_address(peer.partition("%")[0]).is_loopback
     except ValueError:
         return False
+
+
+def _is_in(peer: str, networks: Sequence[str]) -> bool:
+    return any(ipaddress.ip_address(peer) in ipaddress.ip_network(network) for network in networks)
 
 
 def _find(request: Request) -> tuple[Act | None, dict[str, str]]:
