@@ -1,0 +1,183 @@
+"""What all our containers share: loopback ports, an owner, readiness with a reason, logs."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from typing import Any, Self
+
+from docker.errors import APIError, NotFound
+from docker.types import EndpointConfig
+from testcontainers.core.config import testcontainers_config
+from testcontainers.core.container import DockerContainer
+
+from harness.engines import images
+from harness.engines.containers import ownership
+from harness.engines.containers.daemon import publish_address, reachable
+from harness.engines.containers.readiness import Readiness
+from harness.errors import EngineUnavailable, NotReady
+from harness.wait import until
+
+#: Seconds until a container has to be ready when nothing else is said.
+TIMEOUT = 60.0
+#: The states in which a container will not become ready any more.
+ENDED = ("exited", "dead")
+
+
+class HarnessContainer(DockerContainer):
+    """A Testcontainers container whose ports are published on the loopback alone, and that can't outlive its owner.
+
+    A subclass names its `component` (whose image is chosen by `harness.engines.images`), its PORTS and its readiness.
+    `start` waits until it is ready; `begin` doesn't, so that several can start side by side.
+    """
+
+    component = ""
+    PORTS: tuple[int, ...] = ()
+
+    def __init__(self, image: str | None = None, **options: Any) -> None:
+        chosen = image or self._choose()
+        super().__init__(chosen, **options)
+        self.about = self._about(chosen)
+        self._options: dict[str, Any] = {"labels": ownership.labels()}
+        self.readiness: Readiness | None = None
+        self._guarded = False
+        for port in self.PORTS:
+            self.with_published(port)
+
+    def _choose(self) -> str:
+        from harness.engines.containers.daemon import connect
+
+        return images.ensure(connect(), self.component).reference
+
+    def _about(self, reference: str) -> str:
+        """What it is, real or emulated, with its version."""
+        labels: Mapping[str, str] = {}
+        with contextlib.suppress(NotFound):
+            labels = self.get_docker_client().client.images.get(reference).labels or {}
+        return labels.get(images.local.ABOUT_LABEL, f"real {reference.rpartition(':')[2].removeprefix('v')}")
+
+    @property
+    def emulated(self) -> bool:
+        """Whether its image is this project's stand-in."""
+        return self.about.startswith("emulated")
+
+    # --- what it is told before it starts
+
+    def with_published(self, port: int, on: int | None = None) -> Self:
+        """Publish a port at the loopback, at a free port or at `on`."""
+        self.ports[f"{port}/tcp"] = (publish_address(), on)  # type: ignore[assignment]
+        return self
+
+    def with_place(self, network: str, *aliases: str, ip: str | None = None) -> Self:
+        """In a network, under these names, at an address that it keeps over restarts when one is given."""
+        # 1.41 is Docker 20.10's API; nothing later is needed
+        place = EndpointConfig("1.41", aliases=list(aliases), ipv4_address=ip)
+        self._options.update(network=network, networking_config={network: place})
+        return self
+
+    def with_labels(self, **labels: str) -> Self:
+        """More labels, below `io.bi-harness.`."""
+        self._options["labels"] |= {f"io.bi-harness.{name}": value for name, value in labels.items()}
+        return self
+
+    def with_memory(self, limit: int) -> Self:
+        """At most so many bytes."""
+        self._options["mem_limit"] = limit
+        return self
+
+    def with_readiness(self, readiness: Readiness) -> Self:
+        """Another condition than the one it comes with."""
+        self.readiness = readiness
+        return self
+
+    # --- its life
+
+    def begin(self) -> Self:
+        """Make and start it, without waiting. Raises EngineUnavailable when the daemon refuses."""
+        _ryuk_only_where_it_is(self)
+        if not self._guarded:
+            ownership.guard()
+            self._guarded = True
+        self.with_kwargs(**self._options)
+        try:
+            return super().start()
+        except APIError as error:
+            raise EngineUnavailable(f"the container daemon refused {self.image}: {error.explanation}") from error
+
+    def start(self) -> Self:
+        """Start it and wait until it is ready."""
+        self.begin()
+        return self.ready()
+
+    def ready(self, timeout: float = TIMEOUT) -> Self:
+        """Wait until it is ready. Raises NotReady with its state, its last lines and a hint."""
+        if self.readiness is None:
+            return self
+        until(
+            self._is_ready,
+            timeout,
+            awaited=f"{self.image}: {self.readiness.awaited}",
+            state=self._state_text,
+            logs=self.log,
+            mend=f"`docker logs {self.get_wrapped_container().name}` shows the rest",
+        )
+        return self
+
+    def _is_ready(self) -> bool:
+        assert self.readiness is not None
+        try:
+            return self.readiness.met(self)
+        except OSError:
+            self._refuse_ended()
+            raise
+
+    def _refuse_ended(self) -> None:
+        self.reload()
+        if self.status in ENDED:
+            raise NotReady(f"{self.image} to be ready", seconds=0, last=self._state_text(), logs=self.log())
+
+    def _state_text(self) -> str:
+        self.reload()
+        state = self.get_wrapped_container().attrs["State"]
+        return f"{state['Status']}, exit code {state['ExitCode']}" if state["Status"] in ENDED else str(state["Status"])
+
+    def stop(self, force: bool = True, delete_volume: bool = True) -> None:
+        """Remove it; one that is gone is fine."""
+        with contextlib.suppress(NotFound):
+            super().stop(force, delete_volume)
+        if self._guarded:
+            ownership.unguard()
+            self._guarded = False
+
+    # --- what it tells
+
+    def address(self, port: int) -> str:
+        """host:port at which a port of it is reached from here. Raises OSError while it isn't published."""
+        self.reload()
+        bindings = self.get_wrapped_container().ports.get(f"{port}/tcp")
+        if not bindings:
+            raise ConnectionError(f"{self.image} publishes no port {port} now")
+        return f"{reachable(self.get_docker_client().host())}:{bindings[0]['HostPort']}"
+
+    def url(self, port: int) -> str:
+        """http://host:port of a port."""
+        return f"http://{self.address(port)}"
+
+    def log(self, lines: int = 20) -> str:
+        """The last lines that it wrote, to stdout or stderr."""
+        written: bytes = self.get_wrapped_container().logs(tail=lines)
+        return written.decode(errors="replace")
+
+    def follow(self) -> Iterator[bytes]:
+        """What it writes, from its start on, until it ends."""
+        return iter(self.get_wrapped_container().logs(stream=True, follow=True))
+
+
+def _ryuk_only_where_it_is(container: DockerContainer) -> None:
+    """Testcontainers' reaper is used where its image is; else our own warden is enough, and nothing is pulled."""
+    if testcontainers_config.ryuk_disabled:
+        return
+    try:
+        container.get_docker_client().client.images.get(testcontainers_config.ryuk_image)
+    except NotFound:
+        testcontainers_config.ryuk_disabled = True
