@@ -1,0 +1,87 @@
+"""The images that all the others stand on: Debian with Python, Java, pip. Made by debootstrap, without any image."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from functools import partial
+from pathlib import Path
+
+from harness.engines.images import pins
+from harness.engines.images.daemon import BuildFailed
+from harness.engines.images.offline.sources import dockerfile
+from harness.engines.images.recipes import Context, Dockerfile, Recipe, RootFilesystem, Say
+from harness.engines.images.settings import BuildSettings
+
+PACKAGES = ("python3", "python-is-python3", "tzdata", "ca-certificates")
+#: What nobody reads in a container.
+PRUNED = ("var/cache/apt", "var/lib/apt/lists", "usr/share/doc", "usr/share/man", "usr/share/info", "usr/share/locale")
+PRUNED_LOGS = ("var/log/bootstrap.log", "var/log/dpkg.log", "var/log/alternatives.log")
+
+
+def recipes(settings: BuildSettings) -> tuple[Recipe, ...]:
+    """base, jre and python-builder."""
+    base = Recipe(
+        name="base",
+        tag=pins.BASE,
+        about=f"Debian {pins.DEBIAN_SUITE} with Python",
+        how=RootFilesystem(
+            partial(bootstrap, mirror=settings.debian_mirror), config=("ENV LANG=C.UTF-8", 'CMD ["bash"]')
+        ),
+        facts=(*PACKAGES, *PRUNED, *PRUNED_LOGS),
+    )
+    jre = Recipe(
+        name="jre",
+        tag=pins.JRE,
+        about="Java 17 runtime",
+        how=Dockerfile(dockerfile("jre"), {"BASE_IMAGE": pins.BASE}),
+        needs=("base",),
+    )
+    builder = Recipe(
+        name="python-builder",
+        tag=pins.PYTHON_BUILDER,
+        about="pip and this machine's registry certificates, for builder stages",
+        how=Dockerfile(dockerfile("python-builder"), {"BASE_IMAGE": pins.BASE}),
+        sources=partial(_certificates, settings.ca_bundle),
+        needs=("base",),
+    )
+    return base, jre, builder
+
+
+def _certificates(bundle: Path | None) -> Context:
+    return {"registries.pem": bundle.read_bytes() if bundle else b""}
+
+
+def bootstrap(folder: Path, say: Say, mirror: str = "") -> None:
+    """Fill a folder with a minimal Debian. Raises BuildFailed where debootstrap can't run."""
+    if shutil.which("debootstrap") is None:
+        raise BuildFailed("debootstrap is not installed", where=pins.BASE, mend=_MEND)
+    if os.geteuid() != 0:
+        raise BuildFailed("debootstrap needs root", where=pins.BASE, mend=_MEND)
+    command = ["debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", pins.DEBIAN_SUITE, str(folder)]
+    run([*command, *([mirror] if mirror else [])], say, where=pins.BASE)
+    for path in PRUNED:
+        for entry in sorted((folder / path).iterdir() if (folder / path).is_dir() else ()):
+            shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
+    for path in PRUNED_LOGS:
+        (folder / path).unlink(missing_ok=True)
+
+
+_MEND = (
+    "on Debian or Ubuntu: `apt-get install debootstrap` and run this as root; elsewhere pull a Debian image with Python "
+    "and build without --offline"
+)
+
+
+def run(command: list[str], say: Say, where: str, cwd: Path | None = None) -> None:
+    """Run a program and tell its lines. Raises BuildFailed with the last ones."""
+    lines: list[str] = []
+    with subprocess.Popen(command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            lines.append(line.rstrip())
+            say(line.strip())
+    if process.returncode:
+        last = "\n".join(f"    {line}" for line in lines[-20:])
+        raise BuildFailed(f"{command[0]} ended with {process.returncode}\n{last}", where=where)
