@@ -17,7 +17,7 @@ _TOKEN = re.compile(
 #: what a statement may follow at once
 _OPENING = frozenset(("", ";", "then", "do", "else", "repeat"))
 _KEYWORDS = frozenset(
-    (
+    {
         "and",
         "break",
         "do",
@@ -40,7 +40,7 @@ _KEYWORDS = frozenset(
         "true",
         "until",
         "while",
-    )
+    }
 )
 
 

@@ -36,7 +36,7 @@ def compile_expression(rule: Any, getter: Callable[[str], Getter]) -> Condition 
     """
     if not isinstance(rule, list) or not rule:
         return None
-    if not isinstance(rule[0], list) and str(rule[0]).upper() not in LOGIC:
+    if not isinstance(rule[0], list | dict) and str(rule[0]).upper() not in LOGIC:
         raise ExpressionError("rule should be wrapped inside brackets")
     return _compile(rule, getter)
 
@@ -53,7 +53,7 @@ def check(rule: Any) -> str | None:
 def _compile(rule: Any, getter: Callable[[str], Getter]) -> Condition:
     if not isinstance(rule, list) or not rule:
         raise ExpressionError("rule too short")
-    if isinstance(rule[0], list):
+    if isinstance(rule[0], list | dict):
         return _logic("AND", [_compile(part, getter) for part in rule])
     word = str(rule[0]).upper()
     if word not in LOGIC:
