@@ -9,6 +9,7 @@ from harness.emulators.apisix.encryption import Keyring
 from harness.emulators.apisix.plugins.base import Plugin
 from harness.emulators.apisix.plugins.registry import BY_NAME
 from harness.emulators.apisix.resources.kind import Kind
+from harness.emulators.apisix.resources.plugin_names import BY_DEFAULT, ON_DEMAND
 from harness.emulators.apisix.resources.plugins import Catalogue
 from harness.emulators.apisix.resources.registry import BY_DIRECTORY
 from harness.emulators.apisix.settings import Settings
@@ -16,8 +17,9 @@ from harness.emulators.apisix.store import Prepare
 
 
 def make_catalogue(settings: Settings, known: Mapping[str, type[Plugin]]) -> Catalogue:
-    """The plugins that the settings switch on."""
-    return Catalogue(known, (name for name in known if settings.enabled(name)))
+    """The plugins that the settings switch on, in the order of the settings or of APISIX's own list."""
+    names = settings.plugins if settings.plugins is not None else (*BY_DEFAULT, *ON_DEMAND)
+    return Catalogue(known, names)
 
 
 def make_keyring(settings: Settings) -> Keyring:
