@@ -124,9 +124,7 @@ def beat(http: httpx.Client, **params: Any) -> dict[str, Any]:
 def test_heart_beats(http: httpx.Client, nacos: NacosServer) -> None:
     light = {"ip": "10.0.0.1", "port": "80"}
     assert beat(http, **light)["code"] == 20404
-    full = json.dumps(
-        {"ip": "10.0.0.1", "port": 80, "weight": 1, "cluster": "DEFAULT", "metadata": {}, "scheduled": True}
-    )
+    full = json.dumps({"ip": "10.0.0.1", "port": 80, "weight": 1, "cluster": "DEFAULT", "metadata": {}})
     assert beat(http, beat=full) == {"clientBeatInterval": 5000, "code": 10200, "lightBeatEnabled": True}
     nacos.advance(20)
     assert [host["healthy"] for host in hosts(http)] == [False]
@@ -158,13 +156,16 @@ def test_statuses(http: httpx.Client) -> None:
         ({"serviceName": ""}, "Param 'serviceName' is required."),
         ({"ip": ""}, "Param 'ip' is required."),
         ({"port": "abc"}, 'For input string: "abc"'),
-        ({"port": "70000"}, "Param 'port' is illegal, the value should be between 0 and 65535."),
+        ({"port": "70000"}, "Param 'port' is illegal, the value should be between 0 and 65535.\n"),
         ({"weight": "10001"}, "instance format invalid: The weights range from 0.0 to 10000.0"),
         ({"weight": "nan"}, 'For input string: "nan"'),
         ({"metadata": "nonsense"}, "metadata format incorrect:nonsense"),
-        ({"serviceName": "a b"}, "Param 'serviceName' is illegal, illegal characters should not appear in the param."),
-        ({"groupName": "a/b"}, "Param 'groupName' is illegal, illegal characters should not appear in the param."),
-        ({"serviceName": "x" * 513}, "Param 'serviceName' is illegal, the param length should not exceed 512."),
+        (
+            {"serviceName": "a b"},
+            "Param 'serviceName' is illegal, illegal characters should not appear in the param.\n",
+        ),
+        ({"groupName": "a/b"}, "Param 'groupName' is illegal, illegal characters should not appear in the param.\n"),
+        ({"serviceName": "x" * 513}, "Param 'serviceName' is illegal, the param length should not exceed 512.\n"),
         ({"clusterName": "a_b"}, "Instance 'clusterName' should be characters with only 0-9a-zA-Z-. (current: a_b)"),
     ],
 )
