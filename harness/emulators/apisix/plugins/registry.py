@@ -5,11 +5,14 @@ from __future__ import annotations
 from harness.emulators.apisix.plugins.acl import Acl
 from harness.emulators.apisix.plugins.api_breaker import ApiBreaker
 from harness.emulators.apisix.plugins.attach_consumer_label import AttachConsumerLabel
+from harness.emulators.apisix.plugins.authz_casdoor import AuthzCasdoor
+from harness.emulators.apisix.plugins.authz_keycloak import AuthzKeycloak
 from harness.emulators.apisix.plugins.base import Plugin
 from harness.emulators.apisix.plugins.basic_auth import BasicAuth
 from harness.emulators.apisix.plugins.batch_requests import BatchRequests
 from harness.emulators.apisix.plugins.body_transformer import BodyTransformer
 from harness.emulators.apisix.plugins.brotli import Brotli
+from harness.emulators.apisix.plugins.cas_auth import CasAuth
 from harness.emulators.apisix.plugins.chaitin_waf import ChaitinWaf
 from harness.emulators.apisix.plugins.client_control import ClientControl
 from harness.emulators.apisix.plugins.consumer_restriction import ConsumerRestriction
@@ -75,10 +78,13 @@ PLUGINS: tuple[type[Plugin], ...] = (
     Acl,
     ApiBreaker,
     AttachConsumerLabel,
+    AuthzCasdoor,
+    AuthzKeycloak,
     BasicAuth,
     BatchRequests,
     BodyTransformer,
     Brotli,
+    CasAuth,
     ChaitinWaf,
     ClientControl,
     ConsumerRestriction,
