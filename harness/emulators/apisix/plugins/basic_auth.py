@@ -50,7 +50,7 @@ class BasicAuth(AuthPlugin):
         header = ctx.headers.get("authorization")
         if header is None:
             raise Refused("Missing authorization in request")
-        username, password = _credentials(header)
+        username, password = credentials(header)
         consumers = self.scope.consumers("basic-auth")
         consumer = consumers.find(username)
         if consumer is None:
@@ -61,7 +61,8 @@ class BasicAuth(AuthPlugin):
         return consumer
 
 
-def _credentials(header: str) -> tuple[str, str]:
+def credentials(header: str) -> tuple[str, str]:
+    """User name and password of an Authorization header; raises Refused."""
     match = _SCHEME.search(header)
     if not match:
         raise Refused("Invalid authorization in request", "Invalid authorization header format")

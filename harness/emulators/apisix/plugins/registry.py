@@ -36,6 +36,7 @@ from harness.emulators.apisix.plugins.ip_restriction import IpRestriction
 from harness.emulators.apisix.plugins.jwe_decrypt import JweDecrypt
 from harness.emulators.apisix.plugins.jwt_auth import JwtAuth
 from harness.emulators.apisix.plugins.key_auth import KeyAuth
+from harness.emulators.apisix.plugins.ldap_auth import LdapAuth
 from harness.emulators.apisix.plugins.limit_conn import LimitConn
 from harness.emulators.apisix.plugins.limit_count import LimitCount
 from harness.emulators.apisix.plugins.limit_req import LimitReq
@@ -108,6 +109,7 @@ PLUGINS: tuple[type[Plugin], ...] = (
     JweDecrypt,
     JwtAuth,
     KeyAuth,
+    LdapAuth,
     LimitConn,
     LimitCount,
     LimitReq,
