@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import os
 import re
 import shutil
 import socket
@@ -53,13 +52,17 @@ UPSTREAM = """
   server {{ listen 127.0.0.1:{port} backlog=4096;
     location / {{ return 200 "hello world, this is the answer\\n"; }}
     location /64k {{ root {directory}; }}
-    location /upload {{ proxy_pass http://127.0.0.1:{port}/; proxy_pass_request_body off; proxy_set_header Content-Length ""; }}
+    location /upload {{
+      proxy_pass http://127.0.0.1:{port}/; proxy_pass_request_body off; proxy_set_header Content-Length "";
+    }}
   }}
 """
 PROXY = """
   upstream up {{ server 127.0.0.1:{upstream}; keepalive 320; keepalive_requests 100000000; }}
   server {{ listen 127.0.0.1:{port} backlog=4096;
-    location / {{ proxy_pass http://up; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $http_host; }}
+    location / {{
+      proxy_pass http://up; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $http_host;
+    }}
   }}
 """
 
@@ -220,6 +223,10 @@ def _median(runs: list[Measured]) -> Measured:
     )
 
 
+def _cell(one: Measured) -> str:
+    return f"{one.rate:,.0f} ({one.p99:.1f})" + (f" {one.errors} errors" if one.errors else "")
+
+
 def report(results: Mapping[str, dict[str, Measured]]) -> str:
     """The table, in Markdown."""
     sides = list(next(iter(results.values())))
@@ -249,7 +256,7 @@ def main() -> None:
     wanted = options.case.split(",")
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
         directory = Path(name)
-        os.chmod(directory, 0o755)
+        directory.chmod(0o755)
         (directory / "64k").write_bytes(b"x" * 65536)
         upstream, proxy = free_port(), free_port()
         stack.enter_context(nginx("upstream", UPSTREAM.format(port=upstream, directory=directory), directory, upstream))

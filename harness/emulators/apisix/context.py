@@ -108,6 +108,9 @@ class Context:
     max_body: int = 0
     request_length: int = 0
 
+    # a gRPC answer's trailers, known when body_filter gets the last piece
+    trailers: list[tuple[str, str]] | None = None
+
     # the journal's lines: (phase, plugin, what it decided)
     trace: list[tuple[str, str, str]] | None = None
     # $host: the Host header in lower case without port and trailing dot, or "_"

@@ -36,7 +36,7 @@ from harness.emulators.apisix.scope import PlaneScope
 from harness.emulators.apisix.settings import Settings
 from harness.emulators.apisix.shared import SharedStores
 from harness.emulators.apisix.store import Change, Table
-from harness.emulators.apisix.tls import Certificates, verified
+from harness.emulators.apisix.tls import Certificates, load_pair, verified
 from harness.emulators.apisix.upstream import Upstream
 
 log = logging.getLogger("harness.emulators.apisix")
@@ -154,15 +154,26 @@ class DataPlane:
             return [self.secret(member) for member in value]
         return value
 
-    def upstream_tls(self, upstream: Upstream) -> ssl.SSLContext:
+    def upstream_tls(self, upstream: Upstream, alpn: tuple[str, ...] = ()) -> ssl.SSLContext:
         """The TLS client's side towards an upstream: no verification unless it is asked for, as nginx's default."""
         context = upstream.tls
         if context is None:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
+            if alpn:
+                context.set_alpn_protocols(list(alpn))
+            self._show_certificate(context, upstream)
             upstream.tls = context
         return context
+
+    def _show_certificate(self, context: ssl.SSLContext, upstream: Upstream) -> None:
+        """The client certificate of an upstream's `tls`, its own or that of an `ssl` resource."""
+        tls = upstream.conf.get("tls") or {}
+        held = self.store.get("ssls").get(str(tls.get("client_cert_id")))
+        pair = (held.value["cert"], held.value["key"]) if held else (tls.get("client_cert"), tls.get("client_key"))
+        if pair[0] and pair[1]:
+            load_pair(context, *pair)
 
     def untrusted(self, ctx: Context) -> bool:
         """Whether a request over TLS lacks a client certificate that its SNI or its Host asks for (init.lua)."""

@@ -12,13 +12,16 @@ from harness.emulators.apisix.context import Context, Encoder, Exit, ExitNow
 from harness.emulators.apisix.proxy.body import RequestBody
 from harness.emulators.apisix.proxy.dates import http_date
 from harness.emulators.apisix.proxy.forward import Forward
+from harness.emulators.apisix.proxy.http1 import ServerConnection
+from harness.emulators.apisix.proxy.http2 import StreamBody
 from harness.emulators.apisix.proxy.tunnel import Tunnel
+from harness.emulators.apisix.proxy.upstream import UpstreamConnection
 
 if TYPE_CHECKING:
     from harness.emulators.apisix.compiled import Plan, Steps
     from harness.emulators.apisix.data_plane import DataPlane
     from harness.emulators.apisix.proxy.answer import Answer
-    from harness.emulators.apisix.proxy.http1 import ServerConnection
+    from harness.emulators.apisix.proxy.listener import Exchange
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +41,7 @@ class Journey(Forward):
 
     __slots__ = ("_encoder", "_filters", "_gathered", "_plan", "_started_answer", "exchange", "gateway", "over")
 
-    def __init__(self, gateway: DataPlane, exchange: ServerConnection, ctx: Context) -> None:
+    def __init__(self, gateway: DataPlane, exchange: Exchange, ctx: Context) -> None:
         self.gateway = gateway
         self.exchange = exchange
         self.ctx = ctx
@@ -46,6 +49,7 @@ class Journey(Forward):
         self.forwarded = False
         self.over = False
         self.connection = None
+        self.stream = None
         #: whose header_filter, body_filter and log run: nobody's until a plan's first phase
         self._plan: Plan = gateway.nothing
         self._filters: Plan = gateway.nothing
@@ -181,6 +185,11 @@ class Journey(Forward):
         if body is None or ctx.body is not None:
             self._send_request()
             return
+        if isinstance(body, StreamBody) and (ctx.upstream_scheme or self.upstream.scheme) in ("grpc", "grpcs"):
+            # gRPC streams: nothing is gathered (grpc_pass with a client that speaks HTTP/2)
+            self.stream = body
+            self.forward(None, exchange.head.named_host, websocket=False)
+            return
         limit = ctx.max_body
         if limit:
             body.limit = limit
@@ -300,7 +309,7 @@ class Journey(Forward):
             self._page(status)
             return
         ctx.status = status
-        if ctx.response.get("content-type") is None:
+        if ctx.response.get("content-type") is None and status != 204:
             ctx.response.items.insert(0, ("content-type", "Content-Type", media_types.of(ctx.uri)))
         media_types.add_charset(ctx.response)
         ctx.response.remove("content-length")
@@ -380,7 +389,7 @@ class Journey(Forward):
     def _switch(self, answer: Answer, early: bytes) -> None:
         """101: from here on bytes go both ways as they come."""
         connection = self.connection
-        assert connection is not None
+        assert isinstance(connection, UpstreamConnection) and isinstance(self.exchange, ServerConnection)
         self._decorate()
         self.exchange.send_switch(answer.upgrade, self.ctx.response.items)
         self._started_answer = True
@@ -396,6 +405,11 @@ class Journey(Forward):
         if self._encoder is not None and not self.exchange.bodyless:
             piece = self._encoder(piece, last)
         self._send_on(piece, last)
+
+    def trailed(self, fields: list[tuple[str, str]]) -> None:
+        """The trailers of a gRPC call: filters may read them when they get the last piece."""
+        self.ctx.trailers = fields
+        self.exchange.trail(fields)
 
     def _send_on(self, piece: bytes, last: bool) -> None:
         ctx = self.ctx

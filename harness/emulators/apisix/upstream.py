@@ -12,6 +12,7 @@ from harness.emulators.apisix.balance.picker import Balancing, Picker
 from harness.emulators.apisix.context import Context, Exit, Try
 from harness.emulators.apisix.discovery.dns import is_name
 from harness.emulators.apisix.discovery.nacos import NacosDiscovery
+from harness.emulators.apisix.proxy.grpc import GrpcPool
 from harness.emulators.apisix.proxy.upstream import Keepalive, Pool, Pools, Target
 
 if TYPE_CHECKING:
@@ -202,6 +203,14 @@ class Upstream:
             pool = self._pools.get(Target(node.host.strip("[]"), node.port), self._keepalive)
             way = self._ways[id(node)] = (node, pool, node.address)
         return way[1], way[2]
+
+    def grpc_pool(self, node: Node, ctx: Context, host: str) -> GrpcPool:
+        """The gRPC connection to a node."""
+        host_name, port = node.host.strip("[]"), node.port
+        if (ctx.upstream_scheme or self.scheme) != "grpcs":
+            return self._pools.grpc(Target(host_name, port))
+        name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
+        return self._pools.grpc(Target(host_name, port, self._plane.upstream_tls(self, ("h2",)), name))
 
     def close(self) -> None:
         """No request will pick from it any more."""

@@ -6,6 +6,8 @@ import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
 from harness.emulators.apisix.context import Context, Try
+from harness.emulators.apisix.proxy.grpc import GrpcCall, GrpcConnection, GrpcPool, call_headers
+from harness.emulators.apisix.proxy.http2 import StreamBody
 from harness.emulators.apisix.proxy.outgoing import request_head
 from harness.emulators.apisix.proxy.upstream import Pool, UpstreamConnection
 
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from harness.emulators.apisix.balance.node import Node
     from harness.emulators.apisix.compiled import Upstream
 
+_GRPC: Final = frozenset({"grpc", "grpcs"})
 #: proxy_next_upstream without "non_idempotent": not sent again once it may have arrived
 _NOT_REPEATED: Final = frozenset({"POST", "LOCK", "PATCH"})
 
@@ -38,6 +41,7 @@ class Forward:
         "loop",
         "node",
         "sent",
+        "stream",
         "tried",
         "upgrade",
         "upstream",
@@ -50,8 +54,10 @@ class Forward:
     attempt: Try
     #: set from the moment a node is picked until the answer is whole: there is something to cancel
     forwarded: bool
-    connection: UpstreamConnection | None
+    connection: UpstreamConnection | GrpcCall | None
     body: bytes | None
+    #: a gRPC call's body, handed on as it comes
+    stream: StreamBody | None
     upgrade: tuple[str, str]
     tried: list[Node] | None
 
@@ -75,6 +81,9 @@ class Forward:
     def _try(self) -> None:
         ctx = self.ctx
         self.left -= 1
+        if (ctx.upstream_scheme or self.upstream.scheme) in _GRPC:
+            self._try_grpc()
+            return
         pool, address = self.upstream.pool(self.node, ctx, self.host)
         self.attempt = attempt = Try(address)
         ctx.tries.append(attempt)
@@ -103,6 +112,51 @@ class Forward:
             self._send(connection, now)
         else:
             pool.release(connection)
+
+    def _try_grpc(self) -> None:
+        pool = self.upstream.grpc_pool(self.node, self.ctx, self.host)
+        self.attempt = attempt = Try(self.node.address)
+        self.ctx.tries.append(attempt)
+        self.asked = self.loop.time()
+        self.sent = False
+        connection = pool.ready()
+        if connection is not None:
+            self._call(connection)
+        else:
+            self.loop.create_task(self._connect_grpc(pool, attempt))
+
+    async def _connect_grpc(self, pool: GrpcPool, attempt: Try) -> None:
+        timeout = self._timeouts()[0]
+        try:
+            connection = await pool.open(timeout)
+        except TimeoutError:
+            self._failed(504, f"no connection within {timeout:g} s")
+            return
+        except OSError as error:
+            self._failed(502, str(error))
+            return
+        attempt.connect_time = self.loop.time() - self.asked
+        if self.forwarded:
+            self._call(connection)
+
+    def _call(self, connection: GrpcConnection) -> None:
+        ctx = self.ctx
+        self.sent = True
+        scheme = "https" if (ctx.upstream_scheme or self.upstream.scheme) == "grpcs" else "http"
+        path = ctx.upstream_uri or ctx.target
+        headers = call_headers(ctx.upstream_method or ctx.method, path, scheme, self.host, ctx.headers.items)
+        body, stream = self.body, self.stream
+        call = connection.begin(self, headers, self._timeouts()[2], end=stream is None and not body)
+        self.connection = call
+        if stream is not None:
+            call.taken = stream.acknowledge
+            stream.stream_to(call.send)
+        elif body:
+            call.send(body, True)
+
+    def trailed(self, fields: list[tuple[str, str]]) -> None:
+        """Trailers, just before the end."""
+        raise NotImplementedError
 
     def _timeouts(self) -> tuple[float, float, float]:
         route = self.ctx.route
@@ -207,12 +261,12 @@ class Forward:
     def pause(self) -> None:
         """The client doesn't take more at the moment."""
         if self.connection is not None:
-            self.connection.transport.pause_reading()
+            self.connection.pause()
 
     def resume(self) -> None:
         """The client takes more again."""
         if self.connection is not None:
-            self.connection.transport.resume_reading()
+            self.connection.resume()
 
     def cancel(self) -> None:
         """Nobody waits for the answer any more."""

@@ -128,14 +128,12 @@ class ServerConnection(asyncio.Protocol):
         self._advance()
 
     def eof_received(self) -> bool:
-        """A client that half-closes still gets its answer, then the connection ends."""
-        if self._tunnel is not None:
+        """A client that half-closes while the upstream is asked is gone (proxy_ignore_client_abort off)."""
+        if self._tunnel is not None or not self.busy:
             return False
         self.keep_alive = False
-        if not self.busy:
+        if (self.body and not self.body.complete) or (self.state is not None and self.state.forwarded):
             return False
-        if self.body and not self.body.complete:
-            self.abort()
         return True
 
     def pause_writing(self) -> None:
@@ -366,6 +364,9 @@ class ServerConnection(asyncio.Protocol):
             self._advance()
 
     # -- the rest of a connection's life
+
+    def trail(self, fields: list[tuple[str, str]]) -> None:
+        """Trailers of an upstream don't reach a client of HTTP/1."""
 
     def send_switch(self, upgrade: str, fields: list[Field]) -> None:
         """The head of a 101; what follows goes through `tunnel`."""

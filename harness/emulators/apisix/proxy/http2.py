@@ -403,11 +403,9 @@ class Http2Stream:
         self.pump()
         return len(data)
 
-    def send_trailers(self, fields: list[tuple[str, str]]) -> None:
-        """Trailers end the answer."""
+    def trail(self, fields: list[tuple[str, str]]) -> None:
+        """What to send behind the body."""
         self._trailers = fields
-        self._ending = True
-        self.pump()
 
     @property
     def write_blocked(self) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -11,6 +10,8 @@ from typing import Any, Protocol
 from harness.emulators.apisix.proxy import answer as answers
 from harness.emulators.apisix.proxy.answer import Answer, BadAnswer, NotHttp
 from harness.emulators.apisix.proxy.chunks import BadChunks, ChunkedDecoder
+from harness.emulators.apisix.proxy.grpc import GrpcPool
+from harness.emulators.apisix.proxy.target import Target as Target
 
 FOREVER = float("inf")
 _IDLE, _HEAD, _LENGTH, _CHUNKED, _UNTIL_CLOSE, _TUNNEL = range(6)
@@ -34,16 +35,6 @@ class User(Protocol):
     def writable(self) -> None:
         """The upstream takes more of the request's body."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Where a pool's connections go: everything that keeps two requests from sharing one."""
-
-    host: str
-    port: int
-    tls: ssl.SSLContext | None = None
-    server_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -375,6 +366,14 @@ class UpstreamConnection(asyncio.Protocol):
         elif not self.transport.is_closing():
             self.transport.close()
 
+    def pause(self) -> None:
+        """The client doesn't take more at the moment."""
+        self.transport.pause_reading()
+
+    def resume(self) -> None:
+        """The client takes more again."""
+        self.transport.resume_reading()
+
     def leave(self) -> None:
         """The request wants nothing more: the connection ends with it."""
         self.user = None
@@ -385,10 +384,11 @@ class UpstreamConnection(asyncio.Protocol):
 class Pools:
     """All pools of one worker."""
 
-    __slots__ = ("_pools", "loop")
+    __slots__ = ("_grpc", "_pools", "loop")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
+        self._grpc: dict[Target, GrpcPool] = {}
         self._pools: dict[Any, Pool] = {}
 
     def get(self, target: Target, keepalive: Keepalive) -> Pool:
@@ -399,7 +399,16 @@ class Pools:
             pool = self._pools[key] = Pool(target, keepalive, self.loop)
         return pool
 
+    def grpc(self, target: Target) -> GrpcPool:
+        """The gRPC connection to a target."""
+        pool = self._grpc.get(target)
+        if pool is None:
+            pool = self._grpc[target] = GrpcPool(target, self.loop)
+        return pool
+
     def close(self) -> None:
         """Close every idle connection."""
+        for grpc in self._grpc.values():
+            grpc.close()
         for pool in self._pools.values():
             pool.close()
