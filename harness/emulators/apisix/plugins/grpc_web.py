@@ -9,7 +9,6 @@ from typing import ClassVar
 from harness.emulators.apisix.context import Context, Exit
 from harness.emulators.apisix.plugins.base import Plugin, Schema
 from harness.emulators.apisix.uri_args import escape_path
-from harness.emulators.apisix.variables import getter
 
 _MIME = "grpc-web.mime"
 _SKIPPED = "grpc-web.skipped"
@@ -21,8 +20,6 @@ _CODED = {
     "application/grpc-web+proto": False,
     "application/grpc-web-text+proto": True,
 }
-_STATUS = getter("upstream_trailer_grpc_status")
-_MESSAGE = getter("upstream_trailer_grpc_message")
 
 
 class GrpcWeb(Plugin):
@@ -110,7 +107,8 @@ class GrpcWeb(Plugin):
 
 def _trailer(ctx: Context) -> bytes:
     """The frame that stands for HTTP/2's trailers: 0x80, the length, the fields."""
-    status, message = _STATUS(ctx), _MESSAGE(ctx)
+    told = dict(ctx.trailers or ())
+    status, message = told.get("grpc-status"), told.get("grpc-message")
     if not status:
         status, message = "2", "upstream grpc status not received"
     fields = f"grpc-status:{status}\r\ngrpc-message:{message or ''}\r\n".encode("latin-1")

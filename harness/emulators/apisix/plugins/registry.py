@@ -28,6 +28,7 @@ from harness.emulators.apisix.plugins.exit_transformer import ExitTransformer
 from harness.emulators.apisix.plugins.fault_injection import FaultInjection
 from harness.emulators.apisix.plugins.file_logger import FileLogger
 from harness.emulators.apisix.plugins.forward_auth import ForwardAuth
+from harness.emulators.apisix.plugins.grpc_transcode import GrpcTranscode
 from harness.emulators.apisix.plugins.grpc_web import GrpcWeb
 from harness.emulators.apisix.plugins.gzip import Gzip
 from harness.emulators.apisix.plugins.hmac_auth import HmacAuth
@@ -101,6 +102,7 @@ PLUGINS: tuple[type[Plugin], ...] = (
     FaultInjection,
     FileLogger,
     ForwardAuth,
+    GrpcTranscode,
     GrpcWeb,
     Gzip,
     HmacAuth,

@@ -28,7 +28,7 @@ def test_a_call_in_base64(asked):
     plugin, ctx, verdict = asked()
     assert verdict is None
     assert (ctx.body, ctx.upstream_uri, ctx.headers.get("content-type")) == (FRAME, "/a.B/C", "application/grpc")
-    ctx.variables.update({"upstream_trailer_grpc_status": "0", "upstream_trailer_grpc_message": "ok"})
+    ctx.trailers = [("grpc-status", "0"), ("grpc-message", "ok")]
     ctx.response = Headers.of([("Content-Type", "application/grpc"), ("Content-Length", "9")])
     plugin.header_filter(ctx)
     assert list(ctx.response) == [
