@@ -31,6 +31,7 @@ class Controls:
     def reset(self) -> None:
         """Back to the state at start; faults end, the clock falls back, connected clients stay connected."""
         self._site.faults.clear()
+        self._site.udp.forget_all()
         reset_clock = getattr(self._site.domain.clock, "reset", None)
         if reset_clock is not None:
             reset_clock()

@@ -110,6 +110,13 @@ class UdpPusher(asyncio.DatagramProtocol):
     def error_received(self, error: Exception) -> None:
         """A client's port is closed: it will be forgotten when it polls no longer."""
 
+    def forget_all(self) -> None:
+        """Drop every UDP subscription: nobody is connected by one."""
+        for client_id in self._seen:
+            self._domain.registry.disconnect(client_id)
+        self._seen.clear()
+        self._waiting.clear()
+
     def tick(self) -> None:
         """Send once more what nobody acknowledged; forget who polls no longer."""
         now = time.monotonic()
