@@ -55,6 +55,7 @@ def relaxed(source: str) -> str:
             blanks.append(text)
             continue
         if text == ";" and before in _OPENING:
+            blanks.append(" ")
             continue
         gap = "".join(blanks)
         if text == "(" and calls and "\n" in gap:

@@ -57,7 +57,13 @@ function ngx.exit(status) host.exit(status) leave() end
 ngx.say, ngx.print = function(...) host.say(true, ...) end, function(...) host.say(false, ...) end
 ngx.redirect = function(uri, status) host.send("Location", uri) ngx.exit(status or 302) end
 for name, f in pairs(host.req) do ngx.req[name] = wrapped(f) end
-ngx.resp = {get_headers = function() return host.sent_all() end}
+-- names are found in any case, and with underscores
+local any_case = {__index = function(headers, name)
+  return type(name) == "string" and rawget(headers, (name:lower():gsub("_", "-"))) or nil
+end}
+local read_headers = ngx.req.get_headers
+ngx.req.get_headers = function() return setmetatable(read_headers(), any_case) end
+ngx.resp = {get_headers = function() return setmetatable(host.sent_all(), any_case) end}
 setmetatable(ngx, {
   __index = function(_, name)
     if name == "status" then return host.status() end

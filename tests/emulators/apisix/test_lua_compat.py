@@ -11,8 +11,9 @@ from harness.emulators.apisix.lua_source import evaluated_type, load_problem
 @pytest.mark.parametrize(
     ("source", "made"),
     [
-        ("do ; local a = 1;; end", "do  local a = 1; end"),
-        ("if x then ; return ; end", "if x then  return ; end"),
+        ("do ; local a = 1;; end", "do   local a = 1;  end"),
+        ("if x then ; return ; end", "if x then   return ; end"),
+        ("if x then;y = 1;end", "if x then y = 1;end"),
         ("f\n(1)", "f (1)"),
         ("local a = b\n  (c).d = 1", "local a = b (c).d = 1"),
         ("return\n(1)", "return\n(1)"),

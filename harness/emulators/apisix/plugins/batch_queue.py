@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any
 
+from harness.emulators.apisix.context import Context
 from harness.emulators.apisix.plugins.base import Conf, Schema, Scope
+from harness.emulators.apisix.plugins.metrics import Cell
+from harness.emulators.apisix.plugins.prometheus import metrics_of
 
 DEFAULT_MOST_PENDING = 8192
 
@@ -52,9 +55,12 @@ class BatchQueue:
         self._timer: asyncio.TimerHandle | None = None
         self._first = self._last = 0.0
         self._tasks: set[asyncio.Task[None]] = set()
+        self._length: Cell | None = None
 
-    def push(self, entry: Any, send: Send) -> None:
-        """Add an entry; must be called on the loop."""
+    def push(self, entry: Any, send: Send, ctx: Context | None = None) -> None:
+        """Add an entry; must be called on the loop. `ctx` tells where the queue's length is counted."""
+        if self._length is None and ctx is not None and self._conf["batch_max_size"] > 1:
+            self._length = self._gauge(ctx)
         most = (self._scope.metadata(self._plugin) or {}).get("max_pending_entries", DEFAULT_MOST_PENDING)
         if self._pending >= most:
             message = "max pending entries limit exceeded. discarding entry."
@@ -66,10 +72,23 @@ class BatchQueue:
         if not self._entries:
             self._first = self._last
         self._entries.append(entry)
+        self._tell()
         if len(self._entries) >= self._conf["batch_max_size"]:
             self._flush(send)
         elif self._timer is None:
             self._timer = loop.call_later(self._conf["inactive_timeout"], self._look, send)
+
+    def _gauge(self, ctx: Context) -> Cell:
+        """The cell of apisix_batch_process_entries for the first request's route and address."""
+        value: Mapping[str, Any] = getattr(ctx.route, "value", None) or {}
+        labels = ("name", "route_id", "server_addr")
+        help = "batch process remaining entries"
+        family = metrics_of(self._scope).family("batch_process_entries", help, "gauge", labels)
+        return family.cell((self._conf["name"], str(value.get("id", "")), ctx.client.server_addr))
+
+    def _tell(self) -> None:
+        if self._length is not None:
+            self._length[0] = len(self._entries)
 
     def _look(self, send: Send) -> None:
         """Flush what nobody added to for a while, or what has waited long enough."""
@@ -83,6 +102,7 @@ class BatchQueue:
 
     def _flush(self, send: Send) -> None:
         entries, self._entries = self._entries, []
+        self._tell()
         if entries:
             self._start(self._deliver(entries, send))
 

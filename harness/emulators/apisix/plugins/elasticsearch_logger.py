@@ -59,7 +59,7 @@ class ElasticsearchLogger(BatchLogger):
 
     def write(self, ctx: Context, entry: Entry) -> None:
         """The queue holds (index, entry)."""
-        self._queue.push((self._index(ctx), entry), self.send)
+        self._queue.push((self._index(ctx), entry), self.send, ctx)
 
     def _index(self, ctx: Context) -> str:
         now = datetime.fromtimestamp(self.scope.clock.time()).astimezone()

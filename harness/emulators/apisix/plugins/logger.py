@@ -155,7 +155,7 @@ class BatchLogger(Logger):
 
     def write(self, ctx: Context, entry: Entry) -> None:
         """Put the entry into the queue."""
-        self._queue.push(entry, self.send)
+        self._queue.push(entry, self.send, ctx)
 
     async def send(self, entries: list[Any]) -> None:
         """Deliver; raises SendFailed, OSError or TimeoutError."""

@@ -66,7 +66,7 @@ class LokiLogger(BatchLogger):
         entry.setdefault("route_id", "no-matched")
         labels = {name: text if (found := get(ctx)) is None else readable(found) for name, text, get in self._labels}
         stamp = f"{to_text(round(ctx.started * 1000))}000000"
-        self._queue.push((labels, stamp, entry), self.send)
+        self._queue.push((labels, stamp, entry), self.send, ctx)
 
     async def send(self, entries: list[Any]) -> None:
         """One stream for each set of labels, to an endpoint drawn by lot."""

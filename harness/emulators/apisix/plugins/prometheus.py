@@ -111,6 +111,8 @@ class Prometheus(Plugin):
         )
         if self._has_extra:
             key = (key, self._extra_values(ctx))
+        if self._prefer_name:
+            key = (key, self._names(ctx))
         cells = self._cells.get(key)
         if cells is None:
             if len(self._cells) > _MOST_KEPT:  # a wildcard host lets clients make up as many as they like

@@ -43,7 +43,7 @@ class Syslog(BatchLogger):
         now = datetime.fromtimestamp(self.scope.clock.time(), UTC)
         stamp = f"{now:%Y-%m-%dT%H:%M:%S}.{now.microsecond // 1000:03d}Z"
         head = f"<{_PRIORITY}>1 {stamp} {ctx.host} apisix {os.getpid()} - - "
-        self._queue.push(head.encode("latin-1") + lua_json.encode(entry) + b"\n", self.send)
+        self._queue.push(head.encode("latin-1") + lua_json.encode(entry) + b"\n", self.send, ctx)
 
     async def send(self, entries: list[Any]) -> None:
         """All messages of the batch at once."""

@@ -211,7 +211,7 @@ class Zipkin(Plugin):
             told["parentId"] = span.parent
         if span.kind:
             told["kind"] = span.kind
-        self._queue.push(told, self._send)
+        self._queue.push(told, self._send, ctx)
 
     async def _send(self, spans: list[Any]) -> None:
         fields = [("Content-Type", "application/json")]

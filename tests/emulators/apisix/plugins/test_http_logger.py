@@ -11,6 +11,7 @@ import pytest
 from harness.emulators.apisix.context import Try
 from harness.emulators.apisix.headers import Headers
 from harness.emulators.apisix.plugins.http_logger import HttpLogger
+from harness.emulators.apisix.plugins.prometheus import metrics_of
 
 ONE = {"batch_max_size": 1}
 
@@ -143,6 +144,17 @@ def test_the_backlog_is_bounded(build, scope, over, run):
     assert [line for _, line in scope.logs] == [
         "max pending entries limit exceeded. discarding entry. max_pending_entries: 1"
     ]
+
+
+def test_the_length_of_the_queue_is_a_metric(build, scope, over, run):
+    plugin = build(HttpLogger, {"uri": "http://127.0.0.1:1/", "name": "mine"})
+
+    async def play():
+        plugin.log(over())
+        return metrics_of(scope).text()
+
+    line = 'apisix_batch_process_entries{name="mine",route_id="1",server_addr="127.0.0.1"} 1'
+    assert line in run(play()).splitlines()
 
 
 @pytest.mark.parametrize(

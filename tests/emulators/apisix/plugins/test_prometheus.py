@@ -86,12 +86,14 @@ def test_a_refusal_counts_as_the_gateways_own(build, scope, request_of):
 
 
 def test_names_instead_of_ids(build, scope, proxied):
-    build(Prometheus, {"prefer_name": True}).log(
-        proxied(value={"name": "reports", "service_id": "9"}, service={"name": "bi-analysis"})
-    )
-    [line] = lines(scope, "apisix_http_status")
-    assert 'route="reports"' in line
-    assert 'service="bi-analysis"' in line
+    plugin = build(Prometheus, {"prefer_name": True})
+    scope.resources["services", "9"] = {"name": "bi-analysis"}
+    plugin.log(proxied(value={"name": "reports", "service_id": "9"}))
+    scope.resources["services", "9"] = {}
+    plugin.log(proxied(value={"name": "reports", "service_id": "9"}))
+    services = [line.partition('service="')[2].partition('"')[0] for line in lines(scope, "apisix_http_status{")]
+    assert services == ["9", "bi-analysis"]
+    assert 'route="reports"' in lines(scope, "apisix_http_status{")[0]
 
 
 def test_labels_switched_off_by_metadata(build, scope, proxied):

@@ -127,3 +127,11 @@ def test_only_the_named_phase_is_there(lua):
 )
 def test_refused_configurations(refusal, conf, message):
     assert refusal(ServerlessPreFunction, conf) == message
+
+
+def test_headers_are_found_in_any_case(lua, request_of):
+    ctx = request_of("/", headers={"X-One-Two": "12"})
+    verdict = lua(CORE + 'return 200, core.request.headers()["X-One-Two"] .. ngx.req.get_headers().x_one_two').access(
+        ctx
+    )
+    assert verdict.body == b"1212"

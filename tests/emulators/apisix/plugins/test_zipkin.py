@@ -47,7 +47,7 @@ def test_a_broken_header_is_refused(build, request_of):
 def test_spans_are_reported(build, request_of, run, monkeypatch, version, names):
     plugin, ctx = build(Zipkin, {**CONF, "span_version": version}), request_of("/a?b=1")
     told = []
-    monkeypatch.setattr(plugin._queue, "push", lambda span, send: told.append(span))
+    monkeypatch.setattr(plugin._queue, "push", lambda span, send, ctx: told.append(span))
     plugin.rewrite(ctx)
     plugin.access(ctx)
     ctx.status = 200
