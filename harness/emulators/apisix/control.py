@@ -61,7 +61,7 @@ class Control:
     def __init__(self, store: Table, settings: Settings, plane: Plane | None) -> None:
         self._store = store
         self._plane = plane
-        self._prefix = settings.etcd_prefix
+        self._prefix = "" if settings.standalone else settings.etcd_prefix
         self._catalogue = make_catalogue(settings, BY_NAME)
         self._apis = plane.plugin_apis() if plane else {}
         self._handlers: tuple[tuple[str, str, Handler], ...] = (
@@ -97,8 +97,9 @@ class Control:
 
     # what the data plane holds
 
-    def _all(self, kind: str) -> list[Any]:
-        return [self._shown(entry) for entry in self._store.get(kind).values() if "/" not in entry.id]
+    def _all(self, kind: str) -> Any:
+        """An empty table is an object to the JSON of the real one."""
+        return [self._shown(entry) for entry in self._store.get(kind).values() if "/" not in entry.id] or {}
 
     def _one(self, kind: str, label: str, rest: str) -> Answer:
         id_ = rest.split("/")[0]
@@ -108,6 +109,8 @@ class Control:
     def _shown(self, entry: Entry) -> dict[str, Any]:
         value = deepcopy(entry.value)
         key = f"{self._prefix}/{entry.kind}/{entry.id}"
+        for conf in (value.get("plugins") or {}).values():
+            conf.setdefault("_meta", {})
         upstream = value if entry.kind == "upstreams" else value.get("upstream")
         shown = {
             "key": key,
@@ -122,7 +125,7 @@ class Control:
 
     def _health(self, request: Request, rest: str) -> Answer:
         reports = [report for kind in ("routes", "services", "upstreams") for report in self._reports(kind)]
-        return 200, _page(reports) if _wants_page(request) else reports
+        return 200, _page(reports) if _wants_page(request) else reports or {}
 
     def _reports(self, kind: str) -> list[dict[str, Any]]:
         reports = (self._report(entry) for entry in self._store.get(kind).values())
