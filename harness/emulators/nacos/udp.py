@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import gzip
 import json
 import re
 import time
+import zlib
 from dataclasses import dataclass
 
 from harness.emulators.nacos.domain import Domain
@@ -29,6 +29,7 @@ ACK_SECONDS, IDLE_SECONDS = 10.0, 30.0
 #: Packets from this size on are gzipped.
 GZIP_FROM = 1024
 PREFIX = "udp:"
+_GZIP = 31
 
 
 def is_capable(agent: str) -> bool:
@@ -92,7 +93,7 @@ class UdpPusher(asyncio.DatagramProtocol):
         data = self._domain.registry.view(key, subscriber.clusters).to_json(reference, grouped=True)
         packet = json.dumps({"type": "dom", "data": data, "lastRefTime": reference * 1_000_000}).encode()
         if len(packet) >= GZIP_FROM:
-            packet = gzip.compress(packet)
+            packet = zlib.compress(packet, wbits=_GZIP)
         self._waiting[reference * 1_000_000] = _Sent((subscriber.ip, subscriber.port), packet, time.monotonic())
         self._send((subscriber.ip, subscriber.port), packet)
 

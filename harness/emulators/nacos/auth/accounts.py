@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import os
 import re
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -147,7 +147,7 @@ def _pattern(resource: str) -> re.Pattern[str]:
 
 def hash_password(password: str) -> str:
     """A salted hash. One round: SDKs that send the password with each request would feel a slow one."""
-    salt = secrets.token_hex(8)
+    salt = os.urandom(8).hex()
     return f"{salt}${_hashed(salt, password)}"
 
 

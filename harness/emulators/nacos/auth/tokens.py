@@ -7,7 +7,7 @@ import binascii
 import hashlib
 import hmac
 import json
-import secrets
+import os
 from typing import Any
 
 from harness.clock import Clock
@@ -31,7 +31,7 @@ class Tokens:
 
     def __init__(self, clock: Clock, *, secret: str = "", ttl: int = DEFAULT_TTL) -> None:
         self._clock = clock
-        self._key = _secret_bytes(secret) if secret else secrets.token_bytes(32)
+        self._key = _secret_bytes(secret) if secret else os.urandom(32)
         self._name, self._hash = _algorithm(self._key)
         self.ttl = ttl
 

@@ -16,6 +16,21 @@ FORM = "application/x-www-form-urlencoded"
 JSON = "application/json;charset=UTF-8"
 TEXT = "text/plain;charset=UTF-8"
 
+#: Status → reason, of all that is answered here.
+REASONS = {
+    200: "OK",
+    400: "Bad Request",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    409: "Conflict",
+    413: "Content Too Large",
+    500: "Internal Server Error",
+    501: "Not Implemented",
+    502: "Bad Gateway",
+    503: "Service Unavailable",
+}
+
 Headers = tuple[tuple[str, str], ...]
 
 

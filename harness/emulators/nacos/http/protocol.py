@@ -6,12 +6,11 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
-from http import HTTPStatus
 from typing import cast
 
 import httptools
 
-from harness.emulators.nacos.http.message import Request, Response, decode_path, text
+from harness.emulators.nacos.http.message import REASONS, Request, Response, decode_path, text
 
 log = logging.getLogger(__name__)
 
@@ -22,8 +21,6 @@ Application = Callable[[Request], Answer]
 MAX_BODY = 40 * 1024 * 1024
 #: Largest request line and headers together (py 1.x puts content into the query; Tomcat's own limit is 8 KiB).
 MAX_HEAD = 64 * 1024
-
-_REASONS = {status.value: status.phrase for status in HTTPStatus}
 
 
 class HttpProtocol(asyncio.Protocol):
@@ -166,7 +163,7 @@ class _TooLarge(Exception):
 
 
 def _render(response: Response, *, keep_alive: bool, head_only: bool) -> bytes:
-    lines = [f"HTTP/1.1 {response.status} {_REASONS.get(response.status, '')}"]
+    lines = [f"HTTP/1.1 {response.status} {REASONS.get(response.status, '')}"]
     lines += [f"{name}: {_clean(value)}" for name, value in response.headers]
     if response.body:
         lines.append(f"Content-Type: {response.content_type}")

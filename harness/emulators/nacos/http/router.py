@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Iterable
-from datetime import UTC, datetime
-from http import HTTPStatus
 
 from harness.emulators.nacos.auth.gate import Credentials
 from harness.emulators.nacos.errors import IllegalParameter, MissingParameter, NacosError
-from harness.emulators.nacos.http.message import Request, Response, as_json, text
+from harness.emulators.nacos.http.message import REASONS, Request, Response, as_json, text
 from harness.emulators.nacos.http.routes import Call, Family, Route
 from harness.emulators.nacos.site import Site
 
@@ -32,12 +31,12 @@ class Router:
     def __call__(self, request: Request) -> Response | Awaitable[Response]:
         """Answer one request; never raises."""
         if self._site.faults.frozen:
-            return self._held(request)
+            thawed = asyncio.Event()
+            self._site.faults.hold(thawed.set)  # now, not when the coroutine first runs: the thaw may come before
+            return self._held(request, thawed)
         return self._answer(request)
 
-    async def _held(self, request: Request) -> Response:
-        thawed = asyncio.Event()
-        self._site.faults.hold(thawed.set)
+    async def _held(self, request: Request, thawed: asyncio.Event) -> Response:
         await thawed.wait()
         answer = self._answer(request)
         return answer if isinstance(answer, Response) else await answer
@@ -139,6 +138,6 @@ def _missing(family: Family, error: MissingParameter, request: Request) -> Respo
 
 def spring_error(status: int, message: str, path: str) -> Response:
     """The JSON that Spring writes for an error sent by a filter."""
-    stamp = datetime.now(UTC).isoformat(timespec="milliseconds")
-    reason = HTTPStatus(status).phrase
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%S.000+00:00", time.gmtime())
+    reason = REASONS.get(status, "Error")
     return as_json({"timestamp": stamp, "status": status, "error": reason, "message": message, "path": path}, status)
