@@ -156,6 +156,11 @@ class Plugin:
         return None
 
     @classmethod
+    def check_beside(cls, conf: dict[str, Any], metadata: Mapping[str, Any]) -> str | None:
+        """What is wrong with a configuration beside the plugin's metadata; asked where an Admin API takes it."""
+        return None
+
+    @classmethod
     def reword(cls, problem: str, conf: dict[str, Any]) -> str:
         """What to say when the schema refused `conf` with `problem`; limit-count alone has words of its own."""
         return problem

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -41,10 +42,17 @@ class FileLogger(Logger):
 
     @classmethod
     def check(cls, conf: dict[str, Any]) -> str | None:
-        """The expressions of `match`, and a path."""
+        """The expressions of `match`."""
         if "match" in conf and (problem := check(conf["match"])):
             return f"failed to validate the 'match' expression: {problem}"
-        return None if "path" in conf else 'property "path" is not set in either the plugin conf or the metadata'
+        return None
+
+    @classmethod
+    def check_beside(cls, conf: dict[str, Any], metadata: Mapping[str, Any]) -> str | None:
+        """A path, here or there."""
+        if "path" in conf or "path" in metadata:
+            return None
+        return 'property "path" is not set in either the plugin conf or the metadata'
 
     def log(self, ctx: Context) -> None:
         """An entry, if any of `match` holds."""
@@ -53,7 +61,11 @@ class FileLogger(Logger):
 
     def write(self, ctx: Context, entry: Entry) -> None:
         """Append the line."""
-        path = Path(self.conf.get("path") or (self.scope.metadata(self.name) or {}).get("path", ""))
+        named = self.conf.get("path") or (self.scope.metadata(self.name) or {}).get("path")
+        if not named:
+            self.scope.log("error", 'property "path" is not set in either the plugin conf or the metadata')
+            return
+        path = Path(named)
         try:
             with path.open("ab") as file:
                 file.write(lua_json.encode(entry) + b"\n")

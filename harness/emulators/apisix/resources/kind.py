@@ -38,6 +38,10 @@ class Desk:
     keyring: Keyring
     auth_keys: AuthKeys
 
+    def __post_init__(self) -> None:
+        held = self.table.get("plugin_metadata")
+        self.plugins.metadata = lambda name: held[name].value if name in held else {}
+
 
 @dataclass(frozen=True, slots=True)
 class Occasion:

@@ -22,6 +22,8 @@ class Catalogue:
     def __init__(self, known: Mapping[str, type[Plugin]], enabled: Iterable[str]) -> None:
         self.known = known
         self.enabled = {name: known[name] for name in enabled if name in known}
+        #: plugin_metadata/<name> as it is now, where that is known
+        self.metadata: Callable[[str], Mapping[str, Any]] | None = None
         self._schemas: dict[tuple[str, str], Schema] = {}
         self._validators: dict[tuple[str, str], Validator] = {}
 
@@ -69,7 +71,9 @@ class Catalogue:
         reason = self._validator(name, role).check(conf)
         if reason is not None:
             return plugin.reword(reason, conf)
-        return plugin.check_consumer(conf) if role else plugin.check(conf)
+        if role:
+            return plugin.check_consumer(conf)
+        return plugin.check(conf) or (plugin.check_beside(conf, self.metadata(name)) if self.metadata else None)
 
     def check_metadata(self, name: str, conf: Any) -> str | None:
         """What is wrong with a plugin's metadata, or None. Raises KeyError for an unknown plugin."""

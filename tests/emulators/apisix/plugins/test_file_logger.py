@@ -38,7 +38,6 @@ def test_a_file_that_can_not_be_opened(build, request_of, scope, tmp_path):
 @pytest.mark.parametrize(
     ("conf", "message"),
     [
-        ({}, 'property "path" is not set in either the plugin conf or the metadata'),
         (
             {"path": "a", "match": [["a", "bad", "b"]]},
             "failed to validate the 'match' expression: invalid operator 'bad'",
@@ -47,3 +46,15 @@ def test_a_file_that_can_not_be_opened(build, request_of, scope, tmp_path):
 )
 def test_refused_configurations(refusal, conf, message):
     assert refusal(FileLogger, conf) == message
+
+
+def test_the_metadatas_path(build, request_of, scope, tmp_path):
+    message = 'property "path" is not set in either the plugin conf or the metadata'
+    assert FileLogger.check_beside({}, {}) == message
+    plugin = build(FileLogger)
+    plugin.log(request_of("/"))
+    assert scope.logs == [("error", message)]
+    scope.plugin_metadata["file-logger"] = {"path": str(tmp_path / "log")}
+    assert FileLogger.check_beside({}, scope.metadata("file-logger")) is None
+    plugin.log(request_of("/"))
+    assert (tmp_path / "log").exists()
