@@ -35,6 +35,7 @@ from harness.emulators.apisix.proxy.upstream import Pools
 from harness.emulators.apisix.scope import PlaneScope
 from harness.emulators.apisix.settings import Settings
 from harness.emulators.apisix.shared import SharedStores
+from harness.emulators.apisix.shared_file import FileStores
 from harness.emulators.apisix.store import Change, Table
 from harness.emulators.apisix.tls import Certificates, load_pair, verified
 from harness.emulators.apisix.upstream import Upstream
@@ -48,7 +49,7 @@ _IN_PLANS = frozenset({"services", "upstreams", "plugin_configs", "consumer_grou
 class DataPlane:
     """Everything that requests share; a handler for the listeners of the data plane."""
 
-    def __init__(self, settings: Settings, store: Table, clock: Clock, shared: SharedStores) -> None:
+    def __init__(self, settings: Settings, store: Table, clock: Clock, shared: SharedStores | FileStores) -> None:
         self.settings = settings
         self.store = store
         self.clock = clock

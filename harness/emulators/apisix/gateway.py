@@ -25,9 +25,11 @@ from harness.emulators.apisix.proxy.tls_gate import TlsGate
 from harness.emulators.apisix.resources.prepare import make_prepare
 from harness.emulators.apisix.settings import Settings
 from harness.emulators.apisix.shared import SharedStores
+from harness.emulators.apisix.shared_file import FileStores
 from harness.emulators.apisix.standalone import StandaloneTable
 from harness.emulators.apisix.standalone_admin import make_standalone_admin
 from harness.emulators.apisix.store import Store
+from harness.emulators.apisix.workers import Crew, CrewClock
 from harness.errors import NotReady, SpecError
 
 log = logging.getLogger("harness.emulators.apisix")
@@ -48,9 +50,14 @@ def _open_store(settings: Settings) -> Store | StandaloneTable:
 class Gateway:
     """A gateway on the running loop: `start`, use its `addresses`, `stop`."""
 
-    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
-        self.settings = settings
-        self.clock = clock or ShiftedClock()
+    def __init__(
+        self, settings: Settings, clock: Clock | None = None, crew: Crew | None = None, index: int = 0
+    ) -> None:
+        """`crew` is what several workers share, `index` which of them this is: the APIs are the first one's."""
+        self.settings = crew.settings if crew is not None else settings
+        self.clock = clock or (crew.clock if crew is not None else ShiftedClock())
+        self.crew = crew
+        self.index = index
         self.listeners: dict[str, list[Listener]] = {}
 
     @property
@@ -62,7 +69,8 @@ class Gateway:
         """Connect to etcd, load, listen. Raises NotReady without etcd, SpecError for an address that can't be had."""
         self.store = _open_store(self.settings)
         await self._connect()
-        self.shared = SharedStores(self.clock)
+        crew = self.crew
+        self.shared = FileStores(crew.shared, self.clock) if crew is not None else SharedStores(self.clock)
         self.plane = DataPlane(self.settings, self.store, self.clock, self.shared)
         await self.plane.start()
         await self._listen()
@@ -86,12 +94,15 @@ class Gateway:
 
     async def _listen(self) -> None:
         settings = self.settings
-        shared = settings.workers > 1
-        for address in settings.http:
-            await self._open("http", address, self.plane, shared=shared)
-        for address in settings.https:
-            await self._open("https", address, self.plane, scheme="https", shared=shared)
+        for place, address in enumerate(settings.http):
+            await self._open("http", address, self.plane, place=place)
+        for place, address in enumerate(settings.https):
+            await self._open("https", address, self.plane, scheme="https", place=place)
             self.plane.https_port = self.listeners["https"][0].port
+        if self.index == 0:
+            await self._open_apis(settings)
+
+    async def _open_apis(self, settings: Settings) -> None:
         version = f"APISIX/{settings.version}"
         if settings.admin is not None and settings.standalone != "file":
             await self._open("admin", settings.admin, self._serve(self._admin(), version))
@@ -111,12 +122,11 @@ class Gateway:
     def _serve(self, app: App, server: str) -> Handler:
         return AppHandler(app, server, self.clock, self.plane.wait)
 
-    async def _open(
-        self, name: str, address: str, handler: Handler, *, scheme: str = "http", shared: bool = False
-    ) -> None:
+    async def _open(self, name: str, address: str, handler: Handler, *, scheme: str = "http", place: int = 0) -> None:
         listener = Listener(handler, scheme=scheme)
         try:
-            sock = bind(address, shared=shared)
+            bound = self.crew.sockets[self.index].get(name) if self.crew is not None else None
+            sock = bound[place] if bound else bind(address)
         except (OSError, ValueError) as error:
             raise SpecError(
                 f"can't listen on {address}: {error}",
@@ -135,7 +145,7 @@ class Gateway:
     def reset(self) -> None:
         """Back to the start between tests: counters, journal, clock."""
         self.plane.reset()
-        if isinstance(self.clock, ShiftedClock):
+        if isinstance(self.clock, ShiftedClock | CrewClock):
             self.clock.reset()
 
     async def stop(self) -> None:

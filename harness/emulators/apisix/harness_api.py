@@ -11,6 +11,7 @@ from urllib.parse import parse_qs
 from harness.clock import ManualClock, ShiftedClock
 from harness.emulators.apisix.exchange import App, Request, Response
 from harness.emulators.apisix.explain import explain
+from harness.emulators.apisix.workers import CrewClock
 
 if TYPE_CHECKING:
     from harness.emulators.apisix.gateway import Gateway
@@ -49,12 +50,15 @@ class HarnessApi:
             return _json({"error": f"bad request: {error}"}, 400)
 
     def _journal(self, request: Request) -> Response:
-        """GET journal?last=20&request_id=…: {"entries": […]}, oldest first."""
+        """GET journal?last=20&request_id=…: {"entries": […]}, oldest first, of the worker that has the APIs."""
         query = parse_qs(request.query)
         last = int(query.get("last", ["20"])[0])
         request_id = query.get("request_id", [""])[0]
         entries = self._gateway.plane.journal.last(last, request_id)
-        return _json({"entries": entries[::-1]})
+        told: dict[str, Any] = {"entries": entries[::-1]}
+        if self._gateway.crew is not None:
+            told["note"] = f"of the first of {self._gateway.settings.workers} workers"
+        return _json(told)
 
     async def _explain(self, request: Request) -> Response:
         """POST explain {"method", "uri", "headers", "host"}: the way the request would take, without sending it on."""
@@ -71,7 +75,7 @@ class HarnessApi:
     def _advance(self, request: Request) -> Response:
         """POST clock/advance {"seconds"}."""
         clock = self._gateway.clock
-        if not isinstance(clock, ShiftedClock | ManualClock):
+        if not isinstance(clock, ShiftedClock | ManualClock | CrewClock):
             return _json({"error": "this gateway's clock can't be moved"}, 409)
         clock.advance(float(_body(request)["seconds"]))
         return _json({"time": clock.time()})

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import uvloop
 
+from harness.emulators.apisix import workers
 from harness.emulators.apisix.gateway import Gateway
 from harness.emulators.apisix.settings import AdminKey, Settings, load
 from harness.errors import HarnessError
@@ -31,8 +32,15 @@ def run(settings: Settings, ready: Ready | None = None) -> int:
     it one line `ready {…}` is printed. With `settings.etcd` empty an etcd of its own is started. Raises HarnessError.
     """
     with _etcd(settings) as settled:
-        uvloop.run(_serve(settled, ready or _print_ready))
+        if settled.workers > 1:
+            workers.run(settled, _work, ready or _print_ready)
+        else:
+            uvloop.run(_serve(Gateway(settled), ready or _print_ready))
     return 0
+
+
+def _work(crew: workers.Crew, index: int, ready: Ready) -> None:
+    uvloop.run(_serve(Gateway(crew.settings, crew=crew, index=index), ready))
 
 
 @contextlib.contextmanager
@@ -47,12 +55,11 @@ def _etcd(settings: Settings) -> Iterator[Settings]:
         yield replace(settings, etcd=(etcd.url,))
 
 
-async def _serve(settings: Settings, ready: Ready) -> None:
+async def _serve(gateway: Gateway, ready: Ready) -> None:
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    gateway = Gateway(settings)
     await gateway.start()
     # what is there now stays: the collector need not look at it again
     gc.collect()

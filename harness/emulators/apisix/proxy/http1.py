@@ -132,9 +132,8 @@ class ServerConnection(asyncio.Protocol):
         if self._tunnel is not None or not self.busy:
             return False
         self.keep_alive = False
-        if (self.body and not self.body.complete) or (self.state is not None and self.state.forwarded):
-            return False
-        return True
+        unfinished = self.body is not None and not self.body.complete
+        return not unfinished and not (self.state is not None and self.state.forwarded)
 
     def pause_writing(self) -> None:
         self.write_blocked = True
