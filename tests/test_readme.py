@@ -29,3 +29,12 @@ def test_the_python_interface(blocks, tmp_path):
     done = subprocess.run([sys.executable, "-c", block], cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("127.0.0.1:") == 3
+
+
+def test_the_plugins_it_names_are_those_there_are(platform_file):
+    from harness.emulators.apisix.plugins.registry import BY_NAME
+    from harness.emulators.apisix.resources.plugin_names import refused
+
+    text = (platform_file.parent.parent / "README.md").read_text()
+    assert f"Emulated: {', '.join(sorted(BY_NAME))}." in text
+    assert f"Refused: {', '.join(sorted(refused()))}." in text
