@@ -18,13 +18,17 @@ from harness.errors import SpecError
 
 @dataclass(frozen=True)
 class Built:
-    """One image after a build: `made` is False where it was here already; `size` in bytes, with its base's."""
+    """One image after a build: `made` is False where it was here already; `size` in bytes, with its base's.
+
+    `failed` is why it could not be made, "" where it was: then its stand-in plays its part.
+    """
 
     name: str
     tag: str
     made: bool
     seconds: float
     size: int
+    failed: str = ""
 
 
 #: Told before an image is looked at (None) and after it (how it went), with the count: (number, of, recipe, built).
@@ -39,13 +43,21 @@ def build(
     tell: Tell,
     say: Say,
 ) -> list[Built]:
-    """Make what isn't here or has changed, in the given order. Raises BuildFailed at the first that fails."""
+    """Make what isn't here or has changed, in the given order.
+
+    Raises BuildFailed at the first that fails and has no stand-in.
+    """
     prints: dict[str, str] = {}
     results = []
     for number, recipe in enumerate(recipes, 1):
         tell(number, len(recipes), recipe, None)
         prints[recipe.name] = fingerprint(recipe, [prints[need] for need in recipe.needs])
-        results.append(_one(client, recipe, prints[recipe.name], settings, say))
+        try:
+            results.append(_one(client, recipe, prints[recipe.name], settings, say))
+        except daemon.BuildFailed as error:
+            if not recipe.stand_in:
+                raise
+            results.append(Built(recipe.name, recipe.tag, False, 0.0, 0, str(error)))
         tell(number, len(recipes), recipe, results[-1])
     return results
 

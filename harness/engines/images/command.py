@@ -26,7 +26,9 @@ class Display:
     def tell(self, number: int, count: int, recipe: Recipe, built: Built | None) -> None:
         """An image begins, or is done."""
         self._prefix = f"[{number}/{count}] {recipe.tag}"
-        if built is not None:
+        if built is not None and built.failed:
+            self._line(f"{self._prefix} can't be made here, {recipe.stand_in} plays its part:\n{built.failed}")
+        elif built is not None:
             how = f"made in {built.seconds:.1f} s" if built.made else "is here"
             self._line(f"{self._prefix} {how}, {built.size / 1e6:.0f} MB")
         elif not self._live:

@@ -14,6 +14,8 @@ from harness.engines.images.recipes import Context, Say
 from harness.errors import EngineUnavailable, HarnessError
 
 _ARGUMENT = re.compile(r"^\s*ARG\s+(\w+)", re.MULTILINE | re.IGNORECASE)
+#: The first of January 2000. Not 0: Maven doesn't copy a resource that is no newer than a file that isn't there.
+_MTIME = 946_684_800
 #: How much of a failed build is shown.
 LAST_LINES = 25
 
@@ -129,6 +131,7 @@ def packed(context: Context) -> bytes:
             body = content if isinstance(content, bytes) else content.read_bytes()
             entry = tarfile.TarInfo(path)
             entry.size = len(body)
+            entry.mtime = _MTIME
             entry.mode = 0o755 if path.endswith(".sh") else 0o644
             tar.addfile(entry, io.BytesIO(body))
     return buffer.getvalue()

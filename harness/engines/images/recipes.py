@@ -40,6 +40,8 @@ class Dockerfile:
 class Recipe:
     """One image. `needs` are made before it and part of what it is; `tools` are made before it and leave no trace.
 
+    `stand_in` plays its part where it can't be made; without one a failure ends the build.
+
     `sources` answers the small files it is made from; with the rest of the recipe they make its fingerprint.
     """
 
@@ -51,6 +53,7 @@ class Recipe:
     facts: Sequence[str] = ()
     needs: Sequence[str] = ()
     tools: Sequence[str] = ()
+    stand_in: str = ""
 
 
 def fingerprint(recipe: Recipe, needed: Sequence[str]) -> str:

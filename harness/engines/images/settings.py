@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.engines.images import references
 from harness.errors import SpecError
 
 #: Passed on to every build that declares them; the first six are Docker's own and never in an image's history.
@@ -35,6 +36,7 @@ class BuildSettings:
     network: str = ""
     debian_mirror: str = ""
     nacos_source: Path | None = None
+    base_image: str = ""
 
 
 def read(environment: Mapping[str, str] = os.environ) -> BuildSettings:
@@ -42,7 +44,8 @@ def read(environment: Mapping[str, str] = os.environ) -> BuildSettings:
 
     HARNESS_BUILD_ARGS names further variables to pass on (A,B,C), HARNESS_NETRC a .netrc for private registries,
     HARNESS_CA_BUNDLE their certificates, HARNESS_BUILD_NETWORK the builds' network (`host` where the bridge has no way
-    out), HARNESS_DEBIAN_MIRROR debootstrap's mirror, HARNESS_NACOS_SOURCE a checkout of Nacos to build the server from.
+    out), HARNESS_DEBIAN_MIRROR debootstrap's mirror, HARNESS_NACOS_SOURCE a clone of Nacos to build the server from,
+    HARNESS_BASE_IMAGE a Debian image with Python to start from where debootstrap can't run.
     """
     names = [*PASSED_ON, *filter(None, environment.get("HARNESS_BUILD_ARGS", "").replace(" ", "").split(","))]
     arguments = {name: environment[name] for name in names if environment.get(name)}
@@ -54,6 +57,8 @@ def read(environment: Mapping[str, str] = os.environ) -> BuildSettings:
         network=environment.get("HARNESS_BUILD_NETWORK", ""),
         debian_mirror=environment.get("HARNESS_DEBIAN_MIRROR", ""),
         nacos_source=_existing(environment, "HARNESS_NACOS_SOURCE"),
+        base_image=_base_image(environment),
+        base_image=_base_image(environment),
     )
 
 
@@ -61,6 +66,11 @@ def _ca_bundle(environment: Mapping[str, str]) -> Path | None:
     own = _existing(environment, CA_VARIABLES[0])
     known = (Path(environment[name]) for name in CA_VARIABLES[1:] if environment.get(name))
     return own or next((path for path in known if path.is_file()), None)
+
+
+def _base_image(environment: Mapping[str, str]) -> str:
+    name = environment.get("HARNESS_BASE_IMAGE", "")
+    return str(references.parse(name, where="HARNESS_BASE_IMAGE")) if name else ""
 
 
 def _existing(environment: Mapping[str, str], name: str) -> Path | None:

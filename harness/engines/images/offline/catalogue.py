@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.engines.images.offline import debian, emulators, etcd, stubs
+from harness.engines.images.offline import debian, emulators, etcd, nacos, stubs
 from harness.engines.images.recipes import Recipe
 from harness.engines.images.settings import BuildSettings
 
@@ -14,4 +14,5 @@ def catalogue(settings: BuildSettings) -> tuple[Recipe, ...]:
         *etcd.recipes(),
         *emulators.recipes(),
         *stubs.recipes(),
+        *nacos.recipes(settings),
     )

@@ -10,27 +10,20 @@ from pathlib import Path
 
 from harness.engines.images import pins
 from harness.engines.images.daemon import BuildFailed
-from harness.engines.images.offline.sources import dockerfile
+from harness.engines.images.offline.sources import beside, dockerfile
 from harness.engines.images.recipes import Context, Dockerfile, Recipe, RootFilesystem, Say
 from harness.engines.images.settings import BuildSettings
 
 PACKAGES = ("python3", "python-is-python3", "tzdata", "ca-certificates")
 #: What nobody reads in a container.
 PRUNED = ("var/cache/apt", "var/lib/apt/lists", "usr/share/doc", "usr/share/man", "usr/share/info", "usr/share/locale")
+CONFIG = ("ENV LANG=C.UTF-8", 'CMD ["bash"]')
 PRUNED_LOGS = ("var/log/bootstrap.log", "var/log/dpkg.log", "var/log/alternatives.log")
 
 
 def recipes(settings: BuildSettings) -> tuple[Recipe, ...]:
-    """base, jre and python-builder."""
-    base = Recipe(
-        name="base",
-        tag=pins.BASE,
-        about=f"Debian {pins.DEBIAN_SUITE} with Python",
-        how=RootFilesystem(
-            partial(bootstrap, mirror=settings.debian_mirror), config=("ENV LANG=C.UTF-8", 'CMD ["bash"]')
-        ),
-        facts=(*PACKAGES, *PRUNED, *PRUNED_LOGS),
-    )
+    """base, jre, python-builder and java-builder."""
+    base = _upon(settings.base_image) if settings.base_image else _bootstrapped(settings.debian_mirror)
     jre = Recipe(
         name="jre",
         tag=pins.JRE,
@@ -46,11 +39,33 @@ def recipes(settings: BuildSettings) -> tuple[Recipe, ...]:
         sources=partial(_certificates, settings.ca_bundle),
         needs=("base",),
     )
-    return base, jre, builder
+    java = Recipe(
+        name="java-builder",
+        tag=pins.JAVA_BUILDER,
+        about="Maven, a JDK and this machine's registry certificates, for builder stages",
+        how=Dockerfile(dockerfile("java-builder"), {"BASE_IMAGE": pins.BASE}),
+        sources=partial(_certificates, settings.ca_bundle),
+        needs=("base",),
+    )
+    return base, jre, builder, java
+
+
+def _bootstrapped(mirror: str) -> Recipe:
+    return Recipe(
+        name="base",
+        tag=pins.BASE,
+        about=f"Debian {pins.DEBIAN_SUITE} with Python",
+        how=RootFilesystem(partial(bootstrap, mirror=mirror), config=CONFIG),
+        facts=(*PACKAGES, *PRUNED, *PRUNED_LOGS),
+    )
+
+
+def _upon(image: str) -> Recipe:
+    return Recipe(name="base", tag=pins.BASE, about=f"from {image}", how=Dockerfile(f"FROM {image}\n"))
 
 
 def _certificates(bundle: Path | None) -> Context:
-    return {"registries.pem": bundle.read_bytes() if bundle else b""}
+    return {"registries.pem": bundle.read_bytes() if bundle else b"", "trust.py": beside("shared", "trust.py")}
 
 
 def bootstrap(folder: Path, say: Say, mirror: str = "") -> None:
@@ -69,8 +84,8 @@ def bootstrap(folder: Path, say: Say, mirror: str = "") -> None:
 
 
 _MEND = (
-    "on Debian or Ubuntu: `apt-get install debootstrap` and run this as root; elsewhere pull a Debian image with Python "
-    "and build without --offline"
+    "on Debian or Ubuntu: `apt-get install debootstrap` and run this as root; elsewhere HARNESS_BASE_IMAGE names a "
+    "Debian image with Python to start from, such as python:3.11.13-slim-bookworm"
 )
 
 

@@ -38,7 +38,7 @@ def python_files(name: str) -> Context:
 
 
 def pinned(names: Iterable[str]) -> bytes:
-    """requirements.txt of these packages and all they need, in the versions installed here: what runs here runs there."""
+    """requirements.txt of these packages and all they need, in the versions that run here."""
     found: dict[str, str] = {}
     waiting = list(names)
     while waiting:
