@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from harness.emulators.apisix.consumers import ConsumerEntry
 from harness.emulators.apisix.context import Context, Exit
+from harness.emulators.apisix.match.body import is_body_variable
 from harness.emulators.apisix.match.expression import ExpressionError, compile_expression
 from harness.emulators.apisix.plugins.base import PHASES, Plugin
 from harness.emulators.apisix.schema.validate import Validator
@@ -39,6 +41,8 @@ class Part:
     priority: float
     error_response: Any = None
     condition: Callable[[Context], bool] | None = None
+    #: whether the condition looks into the request's body
+    reads_body: bool = False
     gathers: bool = False
 
 
@@ -64,6 +68,7 @@ class Plan:
         "parts",
         "refusal",
         "rewrite",
+        "rules",
         "unfiltered",
         "upstream",
         "websocket",
@@ -71,6 +76,8 @@ class Plan:
 
     def __init__(self) -> None:
         self.generation = -1
+        #: how often global rules had changed when it was made
+        self.rules = -1
         #: (kind, id, the entry it was made from)
         self.depends: list[tuple[str, str, Entry | None]] = []
         self.parts: dict[str, Part] = {}
@@ -144,6 +151,7 @@ class Compiler:
         self._store = plane.store
         #: changes whenever a plan may be out of date
         self.generation = 0
+        self._rules = 0
         self._parts: dict[tuple[str, str, str], tuple[Any, Part | None]] = {}
         self._upstreams: dict[tuple[str, str], tuple[Any, Upstream]] = {}
         self._validators: dict[tuple[str, bool], Validator] = {}
@@ -152,6 +160,8 @@ class Compiler:
     def changed(self, kind: str, id_: str, gone: bool) -> None:
         """A resource changed: plans look at what they were made from before they are used again."""
         self.generation += 1
+        if kind == "global_rules":
+            self._rules += 1
         if gone:
             for key in [key for key in self._parts if key[0] == kind and key[1] == id_]:
                 del self._parts[key]
@@ -181,7 +191,9 @@ class Compiler:
         return plan
 
     def _still_good(self, plan: Plan) -> bool:
-        return all(self._store.get(kind).get(id_) is entry for kind, id_, entry in plan.depends)
+        return plan.rules == self._rules and all(
+            self._store.get(kind).get(id_) is entry for kind, id_, entry in plan.depends
+        )
 
     def _need(self, plan: Plan, kind: str, id_: Any) -> Entry | None:
         entry = self._store.get(kind).get(str(id_))
@@ -190,6 +202,7 @@ class Compiler:
 
     def _build(self, route: Route) -> Plan:
         plan = Plan()
+        plan.rules = self._rules
         value = route.value
         plugins: dict[str, tuple[Entry, Any]] = {}
         service = None
@@ -210,7 +223,6 @@ class Compiler:
                 plugins.update({name: (entry, conf) for name, conf in (entry.value.get("plugins") or {}).items()})
         parts = self._resource_parts(plugins)
         rules = self._globals(plugins)
-        plan.depends.extend(("global_rules", id_, entry) for id_, entry in self._store.get("global_rules").items())
         self._lay_out(plan, rules, parts)
         plan.parts = {part.name: part for part in parts}
         websocket = value.get("enable_websocket")
@@ -354,6 +366,7 @@ class Compiler:
             meta.get("priority", kind.priority),
             meta.get("error_response"),
             _condition(meta.get("filter")),
+            _reads_body(meta.get("filter")),
             kind.gathers_response,
         )
 
@@ -390,6 +403,12 @@ def _condition(rule: Any) -> Callable[[Context], bool] | None:
         return None
 
 
+def _reads_body(rule: Any) -> bool:
+    if isinstance(rule, list):
+        return any(_reads_body(inner) for inner in rule)
+    return isinstance(rule, str) and is_body_variable(rule)
+
+
 def _steps(parts: list[Part], phase: str) -> Steps:
     assert phase in PHASES
     return tuple((_bound(part, phase), part) for part in parts if getattr(part.plugin, phase, None))
@@ -409,6 +428,13 @@ def _bound(part: Part, phase: str) -> Callable[..., Any]:
             verdict = ctx.notes[note] = condition(ctx)
         return bool(verdict)
 
+    async def later(ctx: Context) -> Any:
+        await ctx.read_body()
+        verdict = function(ctx) if holds(ctx) else None
+        return await verdict if inspect.isawaitable(verdict) else verdict
+
+    if part.reads_body and phase in ("rewrite", "access", "before_proxy"):
+        return later
     if phase == "body_filter":
         return lambda ctx, chunk, last: function(ctx, chunk, last) if holds(ctx) else chunk
     return lambda ctx: function(ctx) if holds(ctx) else None
