@@ -15,7 +15,7 @@ from google.protobuf.message import DecodeError
 from google.protobuf.message_factory import GetMessageClass
 
 from harness.emulators.apisix.match.lua_values import to_number, to_text
-from harness.emulators.apisix.plugins.proto_source import parse
+from harness.emulators.apisix.protobuf.parser import parse
 
 _FILE = "apisix.proto"
 _WIDE = frozenset(

@@ -11,7 +11,7 @@ from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from harness.emulators.apisix.headers import Headers
 from harness.emulators.apisix.plugins.grpc_transcode import GrpcTranscode
 from harness.emulators.apisix.plugins.proto_messages import Options, Proto, decode, encode
-from harness.emulators.apisix.plugins.proto_source import parse
+from harness.emulators.apisix.protobuf.parser import parse
 
 SOURCE = """
 syntax = "proto3";  // a comment
@@ -34,7 +34,7 @@ message Msg {
   Inner inner = 6;
   repeated Inner inners = 7;
   oneof choice { string left = 8; int32 right = 9; }
-  optional bool flag = 10;
+  bool flag = 10;
   bytes raw = 11;
   double ratio = 12;
   message Inner { string name = 1; }
@@ -49,7 +49,7 @@ FULL = {
     "inner": {"name": "i"},
     "inners": [{"name": "j"}],
     "right": 3,
-    "flag": False,
+    "flag": True,
     "raw": "r",
     "ratio": 0.5,
 }
@@ -79,6 +79,7 @@ def test_wide_numbers(msg, options, n):
 
 def test_defaults(msg):
     empty = {"text": "", "n": 0, "kind": "NONE", "list": [], "counts": {}, "inners": [], "raw": "", "ratio": 0}
+    empty["flag"] = False
     assert decode(msg, b"", Options.of(["auto_default_values"])) == empty
     assert decode(msg, b"", Options.of(["no_default_values"])) == {}
 
