@@ -58,7 +58,6 @@ def read(environment: Mapping[str, str] = os.environ) -> BuildSettings:
         debian_mirror=environment.get("HARNESS_DEBIAN_MIRROR", ""),
         nacos_source=_existing(environment, "HARNESS_NACOS_SOURCE"),
         base_image=_base_image(environment),
-        base_image=_base_image(environment),
     )
 
 
