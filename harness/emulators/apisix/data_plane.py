@@ -29,19 +29,19 @@ from harness.emulators.apisix.plugins.registry import BY_NAME
 from harness.emulators.apisix.proxy.answer import Answer
 from harness.emulators.apisix.proxy.apps import refuse
 from harness.emulators.apisix.proxy.head import Field, Head
-from harness.emulators.apisix.proxy.http1 import ServerConnection
+from harness.emulators.apisix.proxy.listener import Exchange
 from harness.emulators.apisix.proxy.nginx import Bad, normalise
 from harness.emulators.apisix.proxy.upstream import Pools
 from harness.emulators.apisix.scope import PlaneScope
 from harness.emulators.apisix.settings import Settings
-from harness.emulators.apisix.shared import SharedStores
-from harness.emulators.apisix.shared_file import FileStores
+from harness.emulators.apisix.shared import Stores
 from harness.emulators.apisix.store import Change, Table
 from harness.emulators.apisix.tls import Certificates, load_pair, verified
 from harness.emulators.apisix.upstream import Upstream
 
 log = logging.getLogger("harness.emulators.apisix")
 
+_FORWARDED = frozenset({"x-forwarded-proto", "x-forwarded-host", "x-forwarded-port", "forwarded"})
 #: Kinds whose change can make a plan wrong
 _IN_PLANS = frozenset({"services", "upstreams", "plugin_configs", "consumer_groups", "global_rules", "ssls"})
 
@@ -49,7 +49,7 @@ _IN_PLANS = frozenset({"services", "upstreams", "plugin_configs", "consumer_grou
 class DataPlane:
     """Everything that requests share; a handler for the listeners of the data plane."""
 
-    def __init__(self, settings: Settings, store: Table, clock: Clock, shared: SharedStores | FileStores) -> None:
+    def __init__(self, settings: Settings, store: Table, clock: Clock, shared: Stores) -> None:
         self.settings = settings
         self.store = store
         self.clock = clock
@@ -72,6 +72,9 @@ class DataPlane:
         self._of_service: dict[str, set[str]] = {}
         self._trusted = [ip_network(network) for network in settings.real_ip_from if network != "unix:"]
         self._trusts: dict[str, bool] = {}
+        self._trusted_peers = [ip_network(network) for network in settings.trusted_addresses]
+        self._strips_slash = settings.delete_uri_tail_slash
+        self.shows_status = settings.show_upstream_status
         self._tasks: set[asyncio.Task[Any]] = set()
         self.requests = 0
         #: the TLS listener's, once it listens
@@ -201,7 +204,7 @@ class DataPlane:
 
     # -- requests
 
-    def request(self, exchange: ServerConnection, head: Head) -> None:
+    def request(self, exchange: Exchange, head: Head) -> None:
         """A request's head is here: begin its journey."""
         self.requests += 1
         remote = exchange.remote_addr
@@ -209,12 +212,17 @@ class DataPlane:
             remote = self._real_ip(remote, head.real_ip)
         fields = head.outgoing
         if fields is None:
-            fields = head.outgoing = _outgoing(head, exchange.scheme, exchange.server_port)
+            fields = self._outgoing(head, exchange)
+            if not self._trusted_peers:
+                head.outgoing = fields
+        path = head.path
+        if self._strips_slash and path.endswith("/"):
+            path = path[:-1]
         ctx = Context(
             exchange,
             head.method,
             head.target,
-            head.path,
+            path,
             head.query,
             head.version,
             Headers(fields.copy()),
@@ -226,6 +234,21 @@ class DataPlane:
         ctx.request_length = head.size + (head.length or 0)
         exchange.state = journey = Journey(self, exchange, ctx)
         journey.begin()
+
+    def _outgoing(self, head: Head, exchange: Exchange) -> list[Field]:
+        """The fields a request begins with; a peer of trusted_addresses keeps its own X-Forwarded-* (init.lua)."""
+        made = _outgoing(head, exchange.scheme, exchange.server_port)
+        if not self._trusted_peers:
+            return made
+        trusted = any(ip_address(exchange.remote_addr) in network for network in self._trusted_peers)
+        headers = Headers(made)
+        if trusted:
+            for lower, name, value in head.fields:
+                if lower in _FORWARDED:
+                    headers.set(name, value)
+        else:
+            headers.remove("x-forwarded-for")
+        return headers.items
 
     def _real_ip(self, peer: str, named: str) -> str:
         """$remote_addr: what a trusted peer names in real_ip_header."""
@@ -239,11 +262,11 @@ class DataPlane:
         except ValueError:
             return peer
 
-    def refused(self, exchange: ServerConnection, status: int) -> None:
+    def refused(self, exchange: Exchange, status: int) -> None:
         """nginx's own refusal of a request that it can't read."""
         refuse(exchange, status, self.clock)
 
-    def lost(self, exchange: ServerConnection) -> None:
+    def lost(self, exchange: Exchange) -> None:
         """The client is gone."""
         journey = exchange.state
         if journey is not None:

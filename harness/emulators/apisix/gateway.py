@@ -24,8 +24,7 @@ from harness.emulators.apisix.proxy.listener import Handler, Listener, bind
 from harness.emulators.apisix.proxy.tls_gate import TlsGate
 from harness.emulators.apisix.resources.prepare import make_prepare
 from harness.emulators.apisix.settings import Settings
-from harness.emulators.apisix.shared import SharedStores
-from harness.emulators.apisix.shared_file import FileStores
+from harness.emulators.apisix.shared import SharedStores, Stores
 from harness.emulators.apisix.standalone import StandaloneTable
 from harness.emulators.apisix.standalone_admin import make_standalone_admin
 from harness.emulators.apisix.store import Store
@@ -70,7 +69,7 @@ class Gateway:
         self.store = _open_store(self.settings)
         await self._connect()
         crew = self.crew
-        self.shared = FileStores(crew.shared, self.clock) if crew is not None else SharedStores(self.clock)
+        self.shared: Stores = crew.stores() if crew is not None else SharedStores(self.clock)
         self.plane = DataPlane(self.settings, self.store, self.clock, self.shared)
         await self.plane.start()
         await self._listen()

@@ -343,7 +343,7 @@ class Journey(Forward):
         ctx = self.ctx
         ctx.status = answer.status
         ctx.from_upstream = True
-        if answer.plain and self._filters.unfiltered and ctx.compress is None:
+        if answer.plain and self._filters.unfiltered and ctx.compress is None and not self.gateway.shows_status:
             self._pass_on(answer, piece, last)
             return
         if answer.accel:
@@ -466,9 +466,9 @@ class Journey(Forward):
         ctx = self.ctx
         items = ctx.response.items
         items.append(self.gateway.server_field)
-        if ctx.tries and ctx.status >= 500:
+        if ctx.tries and (ctx.status >= 500 or self.gateway.shows_status):
             statuses = ", ".join([str(attempt.status) for attempt in ctx.tries])
-            if statuses[-3:] >= "500":
+            if statuses[-3:] >= "500" or self.gateway.shows_status:
                 items.append(("x-apisix-upstream-status", "X-APISIX-Upstream-Status", statuses))
         for function, part in self._filters.header_filter:
             if ctx.skipped is not None and part.name in ctx.skipped:

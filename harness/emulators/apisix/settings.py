@@ -7,8 +7,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
-
 from harness.errors import SpecError
 
 VERSION: Final = "3.18.0"
@@ -79,6 +77,8 @@ class Settings:
 
 def load(path: Path, base: Settings | None = None) -> Settings:
     """Settings from an APISIX config.yaml over `base`; raises SpecError for what can't be read or isn't emulated."""
+    import yaml  # only who has a config.yaml pays for it
+
     try:
         config = yaml.safe_load(path.read_text()) or {}
     except (OSError, yaml.YAMLError) as error:
@@ -133,8 +133,9 @@ def _apisix(apisix: Mapping[str, Any], changes: dict[str, Any]) -> None:
     changes.update({ours: bool(apisix[theirs]) for theirs, ours in flags.items() if theirs in apisix})
     if apisix.get("trusted_addresses"):
         changes["trusted_addresses"] = tuple(apisix["trusted_addresses"])
-    if apisix.get("stream_proxy"):
-        raise SpecError("stream_proxy is not emulated", mend="leave apisix.stream_proxy out")
+    for refused in ("stream_proxy", "proxy_protocol", "normalize_uri_like_servlet", "match_uri_encoded_slash"):
+        if apisix.get(refused):
+            raise SpecError(f"{refused} is not emulated", mend=f"leave apisix.{refused} out")
 
 
 #: role → its usual provider

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 from harness.clock import Clock
+from harness.emulators.apisix.plugins.base import Shared
 
 #: A store with more keys than this drops its expired ones now and then.
 CROWDED = 10_000
+
+
+class Stores(Protocol):
+    """All shared stores of a gateway, by name."""
+
+    def get(self, name: str) -> Shared:
+        """The store of that name, made at first use."""
+        ...
+
+    def clear(self) -> None:
+        """Empty all stores (between tests)."""
+        ...
 
 
 class SharedStore:

@@ -18,9 +18,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NoReturn
 
-from harness.emulators.apisix import shared_file
 from harness.emulators.apisix.proxy.listener import bind
 from harness.emulators.apisix.settings import Settings
+from harness.emulators.apisix.shared import Stores
 from harness.errors import NotReady, SpecError
 
 #: How long the workers may take to listen, in seconds.
@@ -63,6 +63,8 @@ class Crew:
 
     def __init__(self, settings: Settings, directory: Path) -> None:
         """Bind for all workers. Raises SpecError for an address that can't be had."""
+        from harness.emulators.apisix import shared_file  # SQLite costs a start 50 ms that one worker needn't pay
+
         self.clock = CrewClock()
         self.shared = directory / "shared"
         shared_file.create(self.shared)
@@ -70,6 +72,12 @@ class Crew:
         http = tuple(self._bind("http", address) for address in settings.http)
         https = tuple(self._bind("https", address) for address in settings.https)
         self.settings = replace(settings, http=http, https=https)
+
+    def stores(self) -> Stores:
+        """The shared stores, opened by one worker after the fork."""
+        from harness.emulators.apisix.shared_file import FileStores
+
+        return FileStores(self.shared, self.clock)
 
     def _bind(self, name: str, address: str) -> str:
         """Bind an address for each worker (SO_REUSEPORT: the kernel deals connections out); the address as bound."""

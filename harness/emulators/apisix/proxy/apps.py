@@ -13,7 +13,8 @@ from harness.emulators.apisix.headers import Headers
 from harness.emulators.apisix.proxy.body import RequestBody
 from harness.emulators.apisix.proxy.dates import http_date
 from harness.emulators.apisix.proxy.head import Field, Head
-from harness.emulators.apisix.proxy.http1 import ServerConnection
+from harness.emulators.apisix.proxy.http2 import StreamBody
+from harness.emulators.apisix.proxy.listener import Exchange
 
 log = logging.getLogger(__name__)
 
@@ -27,20 +28,20 @@ class AppHandler:
         self._clock = clock
         self._wait = wait
 
-    def request(self, exchange: ServerConnection, head: Head) -> None:
+    def request(self, exchange: Exchange, head: Head) -> None:
         """Gather the body, then call."""
         if exchange.body is None:
             self._call(exchange, head, b"")
         else:
             exchange.want_body(lambda body: self._gathered(exchange, head, body))
 
-    def _gathered(self, exchange: ServerConnection, head: Head, body: RequestBody) -> None:
+    def _gathered(self, exchange: Exchange, head: Head, body: RequestBody | StreamBody) -> None:
         if body.failed:
             self.refused(exchange, body.failed)
         else:
             self._call(exchange, head, body.content())
 
-    def _call(self, exchange: ServerConnection, head: Head, body: bytes) -> None:
+    def _call(self, exchange: Exchange, head: Head, body: bytes) -> None:
         request = Request(
             head.method,
             head.target,
@@ -60,7 +61,7 @@ class AppHandler:
         else:
             self._wait(self._later(exchange, answer))
 
-    async def _later(self, exchange: ServerConnection, waiting: Awaitable[Response]) -> None:
+    async def _later(self, exchange: Exchange, waiting: Awaitable[Response]) -> None:
         try:
             answer = await waiting
         except Exception:
@@ -69,7 +70,7 @@ class AppHandler:
         if exchange.busy:
             self._answer(exchange, answer)
 
-    def _answer(self, exchange: ServerConnection, answer: Response) -> None:
+    def _answer(self, exchange: Exchange, answer: Response) -> None:
         fields: list[Field] = [("date", "Date", http_date(self._clock.time()))]
         own: list[Field] = [(name.lower(), name, value) for name, value in answer.headers]
         named = {field[0] for field in own}
@@ -88,15 +89,15 @@ class AppHandler:
             own.insert(0, ("server", "Server", self._server))
         exchange.send_head(pages.sent_as(answer.status), "", fields + own, body, True)
 
-    def refused(self, exchange: ServerConnection, status: int) -> None:
+    def refused(self, exchange: Exchange, status: int) -> None:
         """nginx's own refusal."""
         refuse(exchange, status, self._clock)
 
-    def lost(self, exchange: ServerConnection) -> None:
+    def lost(self, exchange: Exchange) -> None:
         """Nothing to undo."""
 
 
-def refuse(exchange: ServerConnection, status: int, clock: Clock) -> None:
+def refuse(exchange: Exchange, status: int, clock: Clock) -> None:
     """The page for a request that nginx can't read, and the end of the connection."""
     page = pages.page(status)
     fields: list[Field] = [

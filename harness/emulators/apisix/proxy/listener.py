@@ -7,14 +7,15 @@ import contextlib
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from harness.emulators.apisix.proxy.head import Head
     from harness.emulators.apisix.proxy.http1 import ServerConnection
     from harness.emulators.apisix.proxy.http2 import Http2Connection, Http2Stream
 
-    Exchange = ServerConnection | Http2Stream
+#: One request on a connection: an HTTP/1 connection, or a stream of an HTTP/2 one.
+Exchange: TypeAlias = "ServerConnection | Http2Stream"
 
 #: How often the sweep looks at the connections' deadlines, in seconds.
 SWEEP = 1.0
