@@ -18,6 +18,8 @@ app = typer.Typer(
 )
 serve = typer.Typer(help="Run one emulator alone.", no_args_is_help=True)
 app.add_typer(serve, name="serve")
+images = typer.Typer(help="The container images of the Docker engine.", no_args_is_help=True)
+app.add_typer(images, name="images")
 
 PlatformFile = Annotated[Path, typer.Option("--platform", help="the platform file", show_default=True)]
 Environment = Annotated[str, typer.Option("--env", help="the environment (DEPLOY_ENV)")]
@@ -137,6 +139,27 @@ def serve_apisix(context: typer.Context) -> None:
     from harness.emulators.apisix.serve import parse, run
 
     raise typer.Exit(run(parse(context.args)))
+
+
+@images.command("build")
+def images_build(
+    offline: Annotated[bool, typer.Option("--offline", help="from package registries alone, without pulling")] = False,
+    only: Annotated[list[str] | None, typer.Option(help="these images and what they need; may be repeated")] = None,
+) -> None:
+    """Make the images that can't be pulled; those whose sources haven't changed are left alone."""
+    from harness.engines.images.command import build_images
+
+    if not offline:
+        raise typer.BadParameter("official images are pulled when they are needed; --offline makes them here")
+    build_images(only or [])
+
+
+@images.command("list")
+def images_list() -> None:
+    """Show each component's images, and which one would be used here."""
+    from harness.engines.images.command import show_images
+
+    show_images()
 
 
 def main() -> None:
