@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from http.cookies import CookieError, SimpleCookie
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any
 
-from harness.emulators.apisix import uri_args
+from harness.emulators.apisix import lua_json, uri_args
 from harness.emulators.apisix.exchange import Request, Response
 from harness.emulators.apisix.settings import AdminKey, Settings
+from harness.errors import SpecError
 
 ROOT = "/apisix/admin"
 
@@ -36,19 +39,30 @@ def refused_key(error: Unauthorised) -> dict[str, Any]:
 
 
 class Access:
-    """The keys of the settings; without any, everybody may do everything."""
+    """The keys and networks of the settings; without any, everybody may do everything.
+
+    Raises SpecError for what config.yaml says of the Admin API and can't be honoured.
+    """
 
     def __init__(self, settings: Settings) -> None:
-        self._keys: dict[str, AdminKey] = {key.key: key for key in settings.admin_keys}
+        admin = (settings.config.get("deployment") or {}).get("admin") or {}
+        _check_honoured(admin)
+        required = admin.get("admin_key_required", True) is not False
+        self._keys: dict[str, AdminKey] = {key.key: key for key in settings.admin_keys} if required else {}
+        # the real default, 127.0.0.0/24, would shut out whoever comes from outside a container
+        self._networks = [_network(text) for text in admin.get("allow_admin") or ()]
+        self._cors = _CORS if admin.get("enable_admin_cors", True) is not False else ()
 
     def early(self, request: Request) -> Response | None:
         """What nginx and the CORS rules answer before anything is looked at."""
         if not request.path.startswith(ROOT):
             return Response(404, None, [("Server", "openresty")])
-        if request.method == "OPTIONS":
+        if self._networks and not any(ip_address(request.remote_addr) in network for network in self._networks):
+            return Response(403, None, [("Server", "openresty")])
+        if request.method == "OPTIONS" and self._cors:
             return Response(200, b"", [*_PREFLIGHT, ("Content-Type", "text/plain; charset=utf-8")])
         if request.method == "HEAD" and request.path == ROOT:
-            return Response(200, b"", list(_CORS))
+            return Response(200, b"", list(self._cors))
         return None
 
     def check(self, request: Request) -> None:
@@ -64,22 +78,43 @@ class Access:
         if key.role == "viewer" and request.method != "GET":
             raise Unauthorised("invalid method for role viewer")
 
-    @staticmethod
     def answer(
-        status: int, body: bytes, headers: tuple[tuple[str, str], ...], kind: str = "application/json"
+        self, status: int, body: bytes, headers: tuple[tuple[str, str], ...], kind: str = "application/json"
     ) -> Response:
         """An answer of the API's own, chunked as Lua sends it."""
-        return Response(status, body, [("Content-Type", kind), *_CORS, *headers], chunked=status != 204)
+        return Response(status, body, [("Content-Type", kind), *self._cors, *headers], chunked=status != 204)
 
-    @staticmethod
-    def missing() -> Response:
+    def json(self, status: int, body: Any, *headers: tuple[str, str]) -> Response:
+        """An answer in JSON, with the newline that Lua's say adds."""
+        return self.answer(status, lua_json.encode(body) + b"\n", headers)
+
+    def missing(self) -> Response:
         """A path or method that no route of the API takes."""
-        return Response(404, None, list(_CORS))
+        return Response(404, None, list(self._cors))
 
-    @staticmethod
-    def crashed() -> Response:
+    def crashed(self) -> Response:
         """nginx's page when the API's Lua fails."""
-        return Response(500, None, list(_CORS))
+        return Response(500, None, list(self._cors))
+
+
+#: member of deployment.admin → the only value that is honoured
+_ONLY = {"admin_api_version": "v3", "https_admin": False, "admin_api_mtls": None}
+
+
+def _check_honoured(admin: Mapping[str, Any]) -> None:
+    for member, only in _ONLY.items():
+        value = admin.get(member, only)
+        if isinstance(value, Mapping):  # admin_api_mtls comes with empty paths in the example
+            value = any(value.values()) or None
+        if value != only:
+            raise SpecError(f"deployment.admin.{member}: {value!r} is not emulated", mend="leave it out")
+
+
+def _network(text: str) -> IPv4Network | IPv6Network:
+    try:
+        return ip_network(text, strict=False)
+    except ValueError as error:
+        raise SpecError(f"deployment.admin.allow_admin: {error}", mend="addresses or CIDR networks") from error
 
 
 def _api_key(request: Request) -> str | None:

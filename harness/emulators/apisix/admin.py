@@ -68,7 +68,7 @@ class Admin:
             self._access.check(request)
             return await self._dispatch(request)
         except Unauthorised as error:
-            return _json(401, refused_key(error))
+            return self._access.json(401, refused_key(error))
         except Crashed:
             return self._access.crashed()
 
@@ -97,17 +97,17 @@ class Admin:
     async def _plugin_list(self, request: Request) -> Response:
         names = self._plugin_pages.names(uri_args.parse(request.query).get("subsystem", "http"))
         if names is None:
-            return _answer(400, b"invalid subsystem passed")
-        return _json(200, names)
+            return self._access.answer(400, b"invalid subsystem passed", ())
+        return self._access.json(200, names)
 
     async def _reload(self, request: Request) -> Response:
         """The list of plugins is fixed by the settings, so there is nothing to load; etcd learns of it all the same."""
         if request.method != "PUT":
             text = f"please use PUT method to reload the plugins, {request.method} method is not allowed."
-            return _json(405, {"error_msg": text})
+            return self._access.json(405, {"error_msg": text})
         listed = [{"name": name} for name in self._catalogue.enabled]
         await self._store.etcd.put(f"{self._store.prefix}/plugins", lua_json.encode(listed))
-        return _answer(200, b"done")
+        return self._access.answer(200, b"done", ())
 
     async def _validate_schema(self, request: Request) -> Response:
         segments = [part for part in request.path.removeprefix(ROOT).split("/") if part]
@@ -115,42 +115,42 @@ class Admin:
             raise Crashed
         kind = BY_DIRECTORY.get(segments[2])
         if kind is None:
-            return _json(404, {"error_msg": f"Unsupported resource type: {segments[2]}"})
+            return self._access.json(404, {"error_msg": f"Unsupported resource type: {segments[2]}"})
         try:
             body = _body(request)
         except Refused as refused:
-            return _json(refused.status, refused.body)
+            return self._access.json(refused.status, refused.body)
         if not kind.schema or body is NO_BODY:
             raise Crashed
         reason = kind.validator.check(body)
-        return _answer(200, b"") if reason is None else _json(400, {"error_msg": reason})
+        return self._access.answer(200, b"", ()) if reason is None else self._access.json(400, {"error_msg": reason})
 
     async def _validate_configs(self, request: Request) -> Response:
         try:
             found = await configs.problems(configs.read(request), self._desk)
         except Refused as refused:
-            return _json(refused.status, refused.body)
+            return self._access.json(refused.status, refused.body)
         if found:
-            return _json(400, {"error_msg": "Configuration validation failed", "errors": found})
-        return _json(200, {})
+            return self._access.json(400, {"error_msg": "Configuration validation failed", "errors": found})
+        return self._access.json(200, {})
 
     async def _resource(self, request: Request, segments: list[str]) -> Response:
         try:
             call = self._call(request, segments)
         except Refused as refused:
-            return _json(refused.status, refused.body)
+            return self._access.json(refused.status, refused.body)
         try:
             outcome = await self._perform(request, call)
             if isinstance(outcome.body, dict) and "list" in outcome.body and isinstance(call, Call):
                 args = uri_args.parse(request.query)
                 outcome = Outcome(200, select(outcome.body["list"], args, call.kind))
-            return _json(outcome.status, outcome.body, _VERSION)
+            return self._access.json(outcome.status, outcome.body, _VERSION)
         except BadPage as error:
-            return _answer(400, str(error).encode(), _VERSION)
+            return self._access.answer(400, str(error).encode(), (_VERSION,))
         except Refused as refused:
-            return _json(refused.status, refused.body, _VERSION)
+            return self._access.json(refused.status, refused.body, _VERSION)
         except EtcdError as error:
-            return _json(503, {"error_msg": str(error)}, _VERSION)
+            return self._access.json(503, {"error_msg": str(error)}, _VERSION)
 
     async def _perform(self, request: Request, call: Call | Outcome) -> Outcome:
         if isinstance(call, Outcome):
@@ -214,11 +214,3 @@ def _body(request: Request) -> Any:
         refused = Refused(f"invalid request body: {error}")
         refused.body["req_body"] = request.body.decode("utf-8", "surrogateescape")
         raise refused from error
-
-
-def _json(status: int, body: Any, *headers: tuple[str, str]) -> Response:
-    return _answer(status, lua_json.encode(body) + b"\n", *headers)
-
-
-def _answer(status: int, body: bytes, *headers: tuple[str, str]) -> Response:
-    return Access.answer(status, body, headers)

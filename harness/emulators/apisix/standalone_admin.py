@@ -53,15 +53,15 @@ class StandaloneAdmin:
             self._access.check(request)
             return await self._put(request) if request.method == "PUT" else self._get(request)
         except Unauthorised as error:
-            return self._json(401, refused_key(error))
+            return self._access.json(401, refused_key(error))
         except Refused as refused:
-            return self._json(refused.status, refused.body)
+            return self._access.json(refused.status, refused.body)
 
     async def _validate(self, request: Request) -> Response:
         found = await configs.problems(configs.read(request), self._desk)
         if found:
-            return self._json(400, {"error_msg": "Configuration validation failed", "errors": found})
-        return self._json(200, {})
+            return self._access.json(400, {"error_msg": "Configuration validation failed", "errors": found})
+        return self._access.json(200, {})
 
     async def _put(self, request: Request) -> Response:
         digest = request.headers.get("x-digest")
@@ -106,6 +106,3 @@ class StandaloneAdmin:
         if self._held is None:
             return ()
         return ((_MODIFIED, str(self._held[_MODIFIED])), (_DIGEST, str(self._held[_DIGEST])))
-
-    def _json(self, status: int, body: Any) -> Response:
-        return self._access.answer(status, lua_json.encode(body) + b"\n", ())

@@ -13,6 +13,7 @@ import pytest
 
 from harness.clock import ManualClock
 from harness.emulators.apisix import lua_json
+from harness.emulators.apisix.access import Access
 from harness.emulators.apisix.admin import Admin
 from harness.emulators.apisix.etcd import Etcd
 from harness.emulators.apisix.exchange import Request, Response
@@ -20,6 +21,7 @@ from harness.emulators.apisix.headers import Headers
 from harness.emulators.apisix.resources.prepare import make_prepare
 from harness.emulators.apisix.settings import AdminKey, Settings
 from harness.emulators.apisix.store import Store
+from harness.errors import SpecError
 from harness.etcd_process import EtcdProcess
 
 SSL = Path(__file__).parents[2] / "golden" / "apisix" / "admin-ssls" / "life.json"
@@ -226,3 +228,29 @@ def test_two_writers_at_once_leave_one_of_their_values(etcd: EtcdProcess) -> Non
             assert api.store.get("services")["1"].value["name"] == stored
 
     play(scenario)
+
+
+def test_config_yaml_says_who_may_come(etcd: EtcdProcess) -> None:
+    def told(**admin: Any) -> Settings:
+        return Settings(admin_keys=(AdminKey("admin", "a"),), config={"deployment": {"admin": admin}})
+
+    async def scenario() -> None:
+        async with desk(etcd, told(admin_key_required=False)) as api:
+            assert (await api.ask("GET", "routes"))[0] == 200
+        async with desk(etcd, told(allow_admin=["10.0.0.0/8"])) as api:
+            assert (await api.raw("GET", "routes", X_API_KEY="a")).status == 403
+        async with desk(etcd, told(allow_admin=["127.0.0.0/24"], enable_admin_cors=False)) as api:
+            response = await api.raw("GET", "routes", X_API_KEY="a")
+            assert response.status == 200
+            assert not [name for name, _ in response.headers if name.startswith("Access-Control")]
+
+    play(scenario)
+
+
+@pytest.mark.parametrize(
+    "admin",
+    [{"admin_api_version": "v2"}, {"https_admin": True}, {"admin_api_mtls": {"admin_ssl_cert": "x"}}],
+)
+def test_what_config_yaml_asks_in_vain_is_refused(admin: dict[str, Any]) -> None:
+    with pytest.raises(SpecError, match="is not emulated"):
+        Access(Settings(config={"deployment": {"admin": admin}}))
