@@ -9,6 +9,7 @@ from typing import Any
 from harness.emulators.nacos.domain import Snapshot
 from harness.emulators.nacos.errors import invalid, not_found
 from harness.emulators.nacos.faults import Failure
+from harness.emulators.nacos.grpc.connections import Connection
 from harness.emulators.nacos.site import Site
 
 #: How many snapshots are kept; the oldest goes first.
@@ -75,10 +76,23 @@ class Controls:
 
     def drop(self, connection_id: str) -> None:
         """Cut a connection as a dead network would; raises NacosError (404) for an unknown id."""
+        self._known(connection_id).link.abort()
+
+    def send_away(self, connection_id: str) -> None:
+        """Ask a client to connect anew (`ConnectResetRequest`; Python SDKs do not understand it).
+
+        Raises NacosError (404) for an unknown id.
+        """
+        fields = b',"serverIp":"","serverPort":"","connectionId":"%b"}' % connection_id.encode()
+        self._site.connections.push(
+            self._known(connection_id), "ConnectResetRequest", "internal", fields, connection_id
+        )
+
+    def _known(self, connection_id: str) -> Connection:
         connection = self._site.connections.by_id.get(connection_id)
         if connection is None:
             raise not_found(f"no connection {connection_id!r}")
-        connection.link.abort()
+        return connection
 
     def pushes(self) -> list[dict[str, Any]]:
         """What was pushed since the start or the last reset, oldest first."""

@@ -156,6 +156,10 @@ class NacosServer:
         """Cut a connection as a dead network would."""
         self.call(lambda node: node.controls.drop(connection_id))
 
+    def send_away(self, connection_id: str) -> None:
+        """Ask a client to connect anew, as a server does that is too full (Java and Go clients follow)."""
+        self.call(lambda node: node.controls.send_away(connection_id))
+
     def pushes(self) -> list[dict[str, Any]]:
         """What was pushed since the start or the last reset, oldest first, with `ack_ms`."""
         return self.call(lambda node: node.controls.pushes())

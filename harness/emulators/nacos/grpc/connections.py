@@ -65,7 +65,10 @@ class Connection:
     @property
     def stream(self) -> Stream | None:
         """The newest open stream (clients that share a transport set up one stream each; the last one reads)."""
-        return next((stream for stream in reversed(self.streams) if not stream.done), None)
+        for stream in reversed(self.streams):
+            if not stream.done:
+                return stream
+        return None
 
     @property
     def app(self) -> str:

@@ -6,6 +6,7 @@
     POST /_harness/clock/advance       {"seconds": 30}
     GET  /_harness/connections                            -> [{"id", "ip", "port", "version", "module", "app", ...}]
     POST /_harness/connections/{id}/drop
+    POST /_harness/connections/{id}/send-away             ask it to connect anew
     GET  /_harness/pushes                                 -> [{"connection", "type", "subject", "tries", "ack_ms"}]
     POST /_harness/freeze              POST /_harness/thaw
     POST /_harness/fail-next           {"type": "InstanceRequest", "times": 1, "status": 500, "message": "..."}
@@ -59,8 +60,9 @@ def _is_in(peer: str, networks: Sequence[str]) -> bool:
 
 def _find(request: Request) -> tuple[Act | None, dict[str, str]]:
     path = request.path.removeprefix(PREFIX)
-    if path.startswith("connections/") and path.endswith("/drop"):
-        return _ACTS.get((request.method, "connections/{id}/drop")), {"id": path.split("/")[1]}
+    if path.startswith("connections/") and path.count("/") == 2:
+        _, connection_id, act = path.split("/")
+        return _ACTS.get((request.method, f"connections/{{id}}/{act}")), {"id": connection_id}
     return _ACTS.get((request.method, path)), {}
 
 
@@ -78,6 +80,7 @@ _ACTS: dict[tuple[str, str], Act] = {
     ("POST", "clock/advance"): lambda controls, body: controls.advance(float(body["seconds"])),
     ("GET", "connections"): lambda controls, body: controls.connections(),
     ("POST", "connections/{id}/drop"): lambda controls, body: controls.drop(str(body["id"])),
+    ("POST", "connections/{id}/send-away"): lambda controls, body: controls.send_away(str(body["id"])),
     ("GET", "pushes"): lambda controls, body: controls.pushes(),
     ("POST", "freeze"): lambda controls, body: controls.freeze(),
     ("POST", "thaw"): lambda controls, body: controls.thaw(),
