@@ -59,7 +59,7 @@ def _items(schema: Mapping[str, Any], compile_: Compile) -> list[Check]:
 
     def check(members: list[Any]) -> str | None:
         for index, value in enumerate(members):
-            if value == [] or value == {}:
+            if not value and isinstance(value, (list, dict)):
                 value = members[index] = stand_in(value, items)
             reason = check_item(value)
             if reason is not None:

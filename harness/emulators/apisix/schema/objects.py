@@ -52,20 +52,37 @@ def build(schema: Mapping[str, Any], compile_: Compile) -> list[Check]:
 
 def stand_in(value: Any, schema: Any) -> Any:
     """Lua knows one empty table: give the kind that the schema asks for, so that readers needn't look twice."""
-    if value == [] and isinstance(schema, Mapping) and isinstance(value, list) and schema.get("type") == "object":
+    if value or not isinstance(schema, Mapping):
+        return value
+    if isinstance(value, list) and schema.get("type") == "object":
         return {}
-    if value == {} and isinstance(schema, Mapping) and isinstance(value, dict) and schema.get("type") == "array":
-        return []
-    return value
+    return [] if isinstance(value, dict) and schema.get("type") == "array" else value
 
 
 def _properties(schema: Mapping[str, Any], compile_: Compile) -> list[ObjectCheck]:
+    """One step for all: most members are absent and mean nothing then, so they cost no call."""
     required = schema.get("required") or ()
     dependencies = schema.get("dependencies") or {}
-    return [
-        _property(name, member, compile_(member), name in required, _dependency(name, dependencies.get(name), compile_))
+    checks = [
+        (
+            name,
+            name in required or (isinstance(member, Mapping) and member.get("default") is not None),
+            _property(
+                name, member, compile_(member), name in required, _dependency(name, dependencies.get(name), compile_)
+            ),
+        )
         for name, member in (schema.get("properties") or {}).items()
     ]
+
+    def check(members: dict[str, Any]) -> str | None:
+        for name, counts_when_absent, check_property in checks:
+            if counts_when_absent or name in members:
+                reason = check_property(members)
+                if reason is not None:
+                    return reason
+        return None
+
+    return [check] if checks else []
 
 
 def _property(
@@ -76,7 +93,7 @@ def _property(
     def check(members: dict[str, Any]) -> str | None:
         if name in members:
             value = members[name]
-            if value == [] or value == {}:
+            if not value and isinstance(value, (list, dict)):
                 value = members[name] = stand_in(value, schema)
             reason = check_member(value)
             if reason is not None:
@@ -155,7 +172,7 @@ def _patterns_and_additional(schema: Mapping[str, Any], compile_: Compile) -> li
     def check(members: dict[str, Any]) -> str | None:
         for name, value in members.items():
             matched = name in known
-            if value == [] or value == {}:
+            if not value and isinstance(value, (list, dict)):
                 value = members[name] = _stand_in_for(name, value, patterns, additional)
             for pattern, matches, _, check_member in patterns:
                 if matches(name):
