@@ -30,6 +30,8 @@ _PLAIN: Final = ("content-type", "Content-Type", "text/plain; charset=utf-8")
 #: What only the upstream's answer may say of itself
 _FRAMING: Final = frozenset({"content-type", "content-length", "date"})
 _ROUTE_CLIENT_GONE: Final = 499
+#: nginx's own status: the connection is closed without an answer
+_NO_ANSWER: Final = 444
 
 
 class Journey(Forward):
@@ -305,6 +307,11 @@ class Journey(Forward):
             ctx.response.set(name, value)
         status = verdict.status
         body = verdict.body
+        if status == _NO_ANSWER:
+            ctx.status = status
+            self._finish()
+            self.exchange.close()
+            return
         if body is None and status >= 300:
             self._page(status)
             return

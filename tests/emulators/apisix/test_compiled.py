@@ -50,3 +50,13 @@ def test_a_filter_may_look_into_the_body(gateway: ApisixServer, put: Callable[..
         lambda: httpx.post(url, data={"key": "other"}).status_code == 503, awaited="the route to answer so", timeout=5
     )
     assert httpx.post(url, data={"key": "abc"}).status_code == 202
+
+
+def test_444_is_no_answer(gateway: ApisixServer, put: Callable[..., None]) -> None:
+    block = {"uri-blocker": {"block_rules": ["secret"], "rejected_code": 444}}
+    put("routes/3", {"uri": "/silent", "plugins": {**block, **mocking(201)}})
+    url = f"{gateway.http_url}/silent"
+    until(lambda: httpx.get(url).status_code == 201, awaited="the route to answer so", timeout=5)
+    with pytest.raises(httpx.RemoteProtocolError):
+        httpx.get(url + "?secret")
+    assert gateway.journal(1)[0]["response"]["status"] == 444
