@@ -20,6 +20,8 @@ serve = typer.Typer(help="Run one emulator alone.", no_args_is_help=True)
 app.add_typer(serve, name="serve")
 images = typer.Typer(help="The container images of the Docker engine.", no_args_is_help=True)
 app.add_typer(images, name="images")
+preflight = typer.Typer(help="Checks before a deployment.", no_args_is_help=True)
+app.add_typer(preflight, name="preflight")
 
 PlatformFile = Annotated[Path, typer.Option("--platform", help="the platform file", show_default=True)]
 Environment = Annotated[str, typer.Option("--env", help="the environment (DEPLOY_ENV)")]
@@ -160,6 +162,19 @@ def images_list() -> None:
     from harness.engines.images.command import show_images
 
     show_images()
+
+
+@preflight.command("dockerfiles")
+def preflight_dockerfiles(platform: PlatformFile = DEFAULT_PLATFORM, env: Environment = "dev") -> None:
+    """Check every service's Dockerfile against what the platform declares; exit code 1 when something is wrong."""
+    from harness.model import load_platform
+    from harness.preflight.dockerfiles import check_platform
+
+    read, findings = check_platform(load_platform(platform, env))
+    for finding in findings:
+        print(finding)
+    print(f"{len(read)} Dockerfiles checked, {len(findings)} findings")
+    raise typer.Exit(1 if findings else 0)
 
 
 def main() -> None:

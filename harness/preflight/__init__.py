@@ -1,0 +1,1 @@
+"""Checks before a deployment: what would go wrong there is told here."""
