@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+#: A plan remembers its merging with so many consumers.
+MOST_CONSUMERS: Final = 10_000
 _NO_SERVICE: Final = Exit(404)
 _NO_UPSTREAM_OBJECT: Final = Exit(502)
 _NO_PLUGIN_CONFIG: Final = Exit(503)
@@ -98,7 +100,8 @@ class Plan:
         self.direct = False
         #: no plugin looks at the upstream's answer
         self.unfiltered = True
-        self.consumers: dict[tuple[str, str, int], tuple[ConsumerEntry, Plan | Exit]] = {}
+        #: id of a consumer → the consumer, and the plan with its plugins
+        self.consumers: dict[int, tuple[ConsumerEntry, Plan | Exit]] = {}
 
 
 class Route:
@@ -270,12 +273,15 @@ class Compiler:
         """The plan with the consumer's (and its group's) plugins; the same plan when it has none."""
         if not consumer.plugins and not consumer.group_id:
             return plan
-        key = (consumer.name, consumer.credential_id, consumer.modified_index)
-        held = plan.consumers.get(key)
-        if held is not None and held[0] is consumer and (isinstance(held[1], Exit) or self._still_good(held[1])):
-            return held[1]
+        held = plan.consumers.get(id(consumer))
+        if held is not None and held[0] is consumer:
+            known = held[1]
+            if known is plan or isinstance(known, Exit) or self._still_good(known):
+                return known
         merged = self._merge_consumer(plan, consumer)
-        plan.consumers[key] = (consumer, merged)
+        if len(plan.consumers) > MOST_CONSUMERS:
+            plan.consumers.clear()
+        plan.consumers[id(consumer)] = (consumer, merged)
         return merged
 
     def _merge_consumer(self, plan: Plan, consumer: ConsumerEntry) -> Plan | Exit:

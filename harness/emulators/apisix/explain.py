@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from harness.emulators.apisix.compiled import Plan, Steps
 from harness.emulators.apisix.context import Context, Exit
 from harness.emulators.apisix.headers import Headers
-from harness.emulators.apisix.proxy.nginx import normalise, valid_host
+from harness.emulators.apisix.proxy.nginx import Bad, normalise, valid_host
 
 if TYPE_CHECKING:
     from harness.emulators.apisix.data_plane import DataPlane
@@ -29,7 +29,7 @@ def explain(plane: DataPlane, asked: dict[str, Any]) -> dict[str, Any]:
     """The way of {"method", "uri", "headers"} through the gateway, as JSON can hold it; headers as pairs or an object.
 
     Nothing is sent and no plugin is run: the journal tells what plugins decided about real requests. Raises ValueError
-    (`normalise`'s Bad included) for what is no request.
+    for what is no request.
     """
     ctx = _context(plane, asked)
     route = plane.router.match(ctx)
@@ -60,7 +60,12 @@ def _context(plane: DataPlane, asked: dict[str, Any]) -> Context:
     target = str(asked.get("uri") or "/")
     fields = asked.get("headers") or {}
     headers = Headers.of([(str(n), str(v)) for n, v in (fields.items() if isinstance(fields, dict) else fields)])
-    path, query = normalise(target)
+    try:
+        path, query = normalise(target)
+    except Bad as bad:
+        raise ValueError(f"{target!r} is no path") from bad
+    if not target.startswith("/"):
+        raise ValueError(f"a uri begins with a slash, {target!r} doesn't")
     return Context(
         _Imagined(),
         str(asked.get("method") or "GET"),

@@ -60,7 +60,7 @@ class HarnessApi:
             told["note"] = f"of the first of {self._gateway.settings.workers} workers"
         return _json(told)
 
-    async def _explain(self, request: Request) -> Response:
+    def _explain(self, request: Request) -> Response:
         """POST explain {"method", "uri", "headers", "host"}: the way the request would take, without sending it on."""
         return _json(explain(self._gateway.plane, _body(request)))
 
