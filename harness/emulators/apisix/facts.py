@@ -11,6 +11,7 @@ from harness.emulators.apisix.plugins.metrics import GatewayFacts
 if TYPE_CHECKING:
     from harness.emulators.apisix.gateway import Gateway
     from harness.emulators.apisix.proxy.listener import Listener
+    from harness.emulators.apisix.standalone import StandaloneTable
     from harness.emulators.apisix.store import Store
 
 _KINDS = ("routes", "services", "ssls", "consumers", "global_rules", "upstreams", "stream_routes", "protos")
@@ -77,6 +78,6 @@ def _connections(listeners: Iterable[Listener]) -> Mapping[str, int]:
     }
 
 
-def _modify_indexes(store: Store) -> Mapping[str, int]:
+def _modify_indexes(store: Store | StandaloneTable) -> Mapping[str, int]:
     found = {kind: max((entry.modified_index for entry in store.get(kind).values()), default=0) for kind in _KINDS}
     return {**found, "prev_index": 0, "max_modify_index": max(found.values()), "x_etcd_index": store.revision}
