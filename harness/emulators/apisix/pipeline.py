@@ -309,6 +309,7 @@ class Journey(Forward):
         body = verdict.body
         if status == _NO_ANSWER:
             ctx.status = status
+            self._started_answer = True  # whatever the closed connection will say
             self._finish()
             self.exchange.close()
             return
