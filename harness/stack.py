@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import httpx
 
     from harness.clients import ApisixClient, EtcdClient, NacosClient
-    from harness.declared import Declared
+    from harness.declared import Declared, DeclaredConfigurations
     from harness.emulated import Emulated
     from harness.gateway import Gateway
     from harness.model import Compiled, Platform
@@ -33,6 +33,8 @@ PLATFORM_TIMEOUT = 30.0
 REMEMBERED = 50
 #: Where APISIX keeps its configuration in etcd.
 ETCD_PREFIX = "/apisix"
+#: The kinds whose plugins may count: limits of routes, services and consumers.
+COUNTED = ("/apisix/routes/", "/apisix/services/", "/apisix/consumers/", "/apisix/plugin_configs/")
 
 
 class Stack:
@@ -152,7 +154,7 @@ class Stack:
         """What only emulators can do: reset, clock, journal, explain."""
         from harness.emulated import Emulated
 
-        return Emulated(self.endpoints)
+        return Emulated(self.endpoints, self.engine.emulated)
 
     def gateway(self) -> Gateway:
         """A new httpx client on the gateway."""
@@ -196,11 +198,23 @@ class Stack:
     def _declared(self) -> Declared:
         from harness.declared import Declared
 
-        return Declared(self.etcd, ETCD_PREFIX)
+        # a real gateway forgets its counters with the version of what they belong to
+        return Declared(self.etcd, ETCD_PREFIX, rewrite=() if "gateway" in self.engine.emulated else COUNTED)
+
+    @cached_property
+    def _configurations(self) -> DeclaredConfigurations | None:
+        """Nacos' configuration as declared, for a real Nacos: an emulator takes snapshots itself."""
+        if "nacos" in self.engine.emulated:
+            return None
+        from harness.declared import DeclaredConfigurations
+
+        return DeclaredConfigurations(self.nacos, {config.namespace for config in self.compiled.configs})
 
     def remember(self) -> None:
         """Take the present state as the declared one, which `reset` goes back to."""
         self._declared.remember()
+        if self._configurations:
+            self._configurations.remember()
         self.emulated.remember()
 
     def begin_test(self) -> None:
@@ -209,12 +223,17 @@ class Stack:
 
     def reset(self) -> None:
         """Back to the declared state: routes, Nacos' configuration, counters, clocks, journals, knobs, replicas."""
-        handles = [(self.service(name), spec.replicas) for name, spec in self.platform.services.items() if spec.command]
+        running = self.engine.addresses()
+        handles = [
+            (self.service(name), spec.replicas) for name, spec in self.platform.services.items() if name in running
+        ]
         for handle, count in handles:
             handle.revive(count)
         for handle, _ in handles:
             handle.ask_reset()
         # while the replicas see to it
+        if self._configurations:
+            self._configurations.restore()
         self.emulated.reset(self._declared.restore())
         for handle, _ in handles:
             handle.finish_reset()

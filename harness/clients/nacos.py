@@ -77,6 +77,13 @@ class NacosClient:
         """Delete a configuration; one that isn't there is fine."""
         self._ask("DELETE", "/v1/cs/configs", {"dataId": data_id, "group": group, "tenant": _tenant(namespace)})
 
+    def configs(self, *, namespace: str = PUBLIC) -> dict[tuple[str, str], tuple[str, str]]:
+        """Every configuration of a namespace: (group, data ID) → (content, type); at most 500."""
+        query = {"search": "accurate", "dataId": "", "group": "", "pageNo": "1", "pageSize": "500"}
+        answer = self._ask("GET", "/v1/cs/configs", {**query, "tenant": _tenant(namespace)}).json()
+        found = answer["pageItems"] or []
+        return {(item["group"], item["dataId"]): (item["content"], item.get("type") or "text") for item in found}
+
     def _found(self, ask: Any) -> str | None:
         try:
             answer: Answer = ask()
