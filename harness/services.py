@@ -18,7 +18,8 @@ class ReplicaHandle:
 
     def __init__(self, replica: Replica) -> None:
         self._replica = replica
-        self._connection: tuple[int | None, HTTPConnection] | None = None
+        self._connection: tuple[str, HTTPConnection] | None = None
+        self._slow = False
 
     def __repr__(self) -> str:
         return f"<{self.service}/{self.index} {self.state} {self.http}>"
@@ -44,13 +45,23 @@ class ReplicaHandle:
         return self._replica.grpc
 
     @property
+    def inside(self) -> str:
+        """host:port of its HTTP server as it registers it and the gateway reaches it."""
+        return self._replica.inside
+
+    @property
+    def inside_grpc(self) -> str:
+        """host:port of its gRPC server as it registers it."""
+        return self._replica.inside_grpc
+
+    @property
     def pid(self) -> int | None:
         """Its process id where there is one."""
         return self._replica.pid
 
     @property
     def state(self) -> str:
-        """starting, ready, paused, stopped or dead."""
+        """starting, ready, paused, cut (off the network), stopped or dead."""
         return self._replica.state
 
     def kill(self) -> None:
@@ -72,6 +83,22 @@ class ReplicaHandle:
     def restart(self) -> None:
         """End it if it runs, start it anew, wait until it is ready."""
         self._replica.restart()
+
+    def disconnect(self) -> None:
+        """Cut it off the network: nothing arrives, nothing leaves, connections hang."""
+        self._replica.disconnect()
+
+    def connect(self) -> None:
+        """Back in the network, at the address that it had."""
+        self._replica.connect()
+
+    def slow_link(self, delay: float = 0.0, jitter: float = 0.0, loss: float = 0.0) -> None:
+        """What it sends takes `delay` seconds longer, give or take `jitter`; a share `loss` gets lost; 0 is as before.
+
+        Raises EngineUnavailable where links can't be slowed.
+        """
+        self._replica.slow_link(delay, jitter, loss)
+        self._slow = bool(delay or jitter or loss)
 
     @property
     def journal(self) -> list[dict[str, Json]]:
@@ -110,17 +137,23 @@ class ReplicaHandle:
         return json.loads(text) if text else None
 
     def _connect(self) -> HTTPConnection:
-        """The kept connection, or a new one when the replica is another process than before."""
-        if self._connection is None or self._connection[0] != self.pid:
-            self._connection = (self.pid, HTTPConnection(self.http, timeout=5))
+        """The kept connection, or a new one when the replica is another process than before, or elsewhere."""
+        known = f"{self.pid} {self.http}"
+        if self._connection is None or self._connection[0] != known:
+            self._connection = (known, HTTPConnection(self.http, timeout=5))
         return self._connection[1]
 
     def revive(self) -> None:
-        """Wake it if it is paused, restart it if it is dead."""
-        if self.state == "paused":
+        """Wake it if it is paused, connect it if it is cut off, restart it if it is dead."""
+        state = self.state
+        if state == "paused":
             self.resume()
-        elif self.pid is None:
+        elif state == "cut":
+            self.connect()
+        elif state == "dead":
             self._replica.restart()
+        if self._slow:
+            self.slow_link()
 
     def ask_reset(self) -> None:
         """First half of a reset: ask, without waiting for the answer."""

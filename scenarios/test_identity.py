@@ -9,10 +9,10 @@ import pytest
 WHO = "/bi-basic/v1/whoami"
 
 
-def test_the_service_learns_who_calls(gateway):
+def test_the_service_learns_who_calls(gateway, stack):
     identity = gateway.get(WHO, headers=gateway.bearer("bi-partner")).json()["identity"]
     assert identity["x-consumer-username"] == "bi-partner"
-    assert identity["x-real-ip"] == "127.0.0.1"
+    assert identity["x-real-ip"] == stack.endpoints.seen_as
 
 
 def test_a_caller_cannot_choose_who_it_is(gateway):

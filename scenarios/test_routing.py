@@ -46,8 +46,8 @@ def test_all_replicas_take_part(gateway, name):
 def test_every_replica_is_registered_with_what_the_gateway_needs(nacos, stack, service):
     where = {"group": stack.platform.nacos.group, "namespace": stack.platform.nacos.namespace}
     found = {f"{host['ip']}:{host['port']}": host["metadata"] for host in nacos.instances("bi-chat", **where)}
-    assert found.keys() == {replica.http for replica in service("bi-chat").replicas}
+    assert found.keys() == {replica.inside for replica in service("bi-chat").replicas}
     for replica in service("bi-chat").replicas:
-        metadata = found[replica.http]
-        assert metadata["gRPC_port"] == replica.grpc.rpartition(":")[2]
+        metadata = found[replica.inside]
+        assert metadata["gRPC_port"] == replica.inside_grpc.rpartition(":")[2]
         assert {"version", "protocol", "zone"} <= metadata.keys()

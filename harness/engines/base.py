@@ -18,6 +18,7 @@ CAPABILITIES: Mapping[str, str] = {
     "stubs": "the services are the harness's stand-ins: journals, latency and error knobs",
     "clock": "the gateway's and Nacos' clocks can be advanced",
     "journal": "the gateway tells why it decided as it did",
+    "network": "replicas can be cut off the network",
     "direct": "services can be reached past the gateway",
 }
 
@@ -40,6 +41,8 @@ class Endpoints:
     nacos_username: str = ""
     nacos_password: str = field(default="", repr=False)
     etcd_url: str = ""
+    #: the address from which the gateway sees this process's requests come
+    seen_as: str = "127.0.0.1"
 
 
 @dataclass(frozen=True)
@@ -86,13 +89,23 @@ class Replica(Protocol):
         ...
 
     @property
+    def inside(self) -> str:
+        """host:port of its HTTP server as it registers it and the gateway reaches it."""
+        ...
+
+    @property
+    def inside_grpc(self) -> str:
+        """host:port of its gRPC server as it registers it, "" without one."""
+        ...
+
+    @property
     def pid(self) -> int | None:
         """Its process id where there is one."""
         ...
 
     @property
     def state(self) -> str:
-        """starting, ready, paused, stopped or dead."""
+        """starting, ready, paused, cut (off the network), stopped or dead."""
         ...
 
     def kill(self) -> None:
@@ -115,6 +128,21 @@ class Replica(Protocol):
         """End it if it runs, start it anew and wait until it is ready (its ports may change)."""
         ...
 
+    def disconnect(self) -> None:
+        """Cut it off the network: connections hang. Raises EngineUnavailable where it has no network of its own."""
+        ...
+
+    def connect(self) -> None:
+        """Back in the network, at the address that it had."""
+        ...
+
+    def slow_link(self, delay: float = 0.0, jitter: float = 0.0, loss: float = 0.0) -> None:
+        """What it sends takes `delay` seconds longer, give or take `jitter`; a share `loss` gets lost; 0 is as before.
+
+        Raises EngineUnavailable where links can't be slowed.
+        """
+        ...
+
 
 #: Told of each step while a stack starts.
 Progress = Callable[[Status], None]
@@ -131,6 +159,11 @@ class Engine(Protocol):
     @property
     def capabilities(self) -> frozenset[str]:
         """The keys of CAPABILITIES that it has."""
+        ...
+
+    @property
+    def emulated(self) -> frozenset[str]:
+        """Which of nacos and gateway are this project's emulators."""
         ...
 
     @property

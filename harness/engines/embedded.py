@@ -56,6 +56,7 @@ class EmbeddedEngine:
     """
 
     name = "embedded"
+    emulated = frozenset({"nacos", "gateway"})
     capabilities = frozenset({"admin", "nacos-write", "processes", "stubs", "clock", "journal", "direct"})
 
     def __init__(self, progress: Progress | None = None, ports: Mapping[str, int] | None = None) -> None:

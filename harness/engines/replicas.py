@@ -48,10 +48,40 @@ class Launch:
         return f"127.0.0.1:{port}" if port else ""
 
 
-class _Paused:
-    """Pausing by signal, the same for both kinds of replica."""
+class _Local:
+    """What is the same for both kinds of replica: pausing by signal, and a network that is this machine's."""
 
     paused = False
+    launch: Launch
+
+    @property
+    def inside(self) -> str:
+        """host:port of its HTTP server as it registers it: the same as from here."""
+        return self.launch.http
+
+    @property
+    def inside_grpc(self) -> str:
+        """host:port of its gRPC server as it registers it."""
+        return self.launch.grpc
+
+    def disconnect(self) -> None:
+        """Raises EngineUnavailable: it shares this machine's network."""
+        raise self._no_network("be cut off")
+
+    def connect(self) -> None:
+        """Raises EngineUnavailable: it shares this machine's network."""
+        raise self._no_network("be cut off")
+
+    def slow_link(self, delay: float = 0.0, jitter: float = 0.0, loss: float = 0.0) -> None:
+        """Raises EngineUnavailable: it shares this machine's network."""
+        raise self._no_network("have a slow link")
+
+    def _no_network(self, what: str) -> EngineUnavailable:
+        return EngineUnavailable(
+            f"a process shares this machine's network and can't {what}",
+            where=self.launch.id,
+            mend='`--engine docker` can; mark the scenario with @pytest.mark.requires("network")',
+        )
 
     @property
     def pid(self) -> int | None:
@@ -122,7 +152,7 @@ class WarmParent:
         return event
 
 
-class WarmReplica(_Paused):
+class WarmReplica(_Local):
     """A replica forked from the warm parent."""
 
     def __init__(self, launch: Launch, parent: WarmParent) -> None:
@@ -199,7 +229,7 @@ class WarmReplica(_Paused):
         self.wait_ready(timeout)
 
 
-class CommandReplica(_Paused):
+class CommandReplica(_Local):
     """A replica started by its service's own command; its ports are told by HTTP_PORT and GRPC_PORT."""
 
     def __init__(self, launch: Launch) -> None:

@@ -85,7 +85,7 @@ class ApisixContainer(HarnessContainer):
     def _as_emulator(self) -> None:
         listeners = {"http": self.HTTP, "https": self.HTTPS, "admin": self.ADMIN, "control": self.CONTROL}
         pairs = [(f"--{name}", f"{ANYWHERE}:{port}") for name, port in listeners.items()]
-        self.with_command(
+        self.with_entrypoint("python", "-m", "harness.emulators.apisix.serve").with_command(
             [
                 *(part for pair in pairs for part in pair),
                 *("--prometheus", f"{ANYWHERE}:{self.METRICS}", "--config", CONFIG),

@@ -38,7 +38,8 @@ class HarnessContainer(DockerContainer):
         chosen = image or self._choose()
         super().__init__(chosen, **options)
         self.about = self._about(chosen)
-        self._options: dict[str, Any] = {"labels": ownership.labels()}
+        # an image's own health check would start a process every few seconds to learn what `readiness` has learned
+        self._options: dict[str, Any] = {"labels": ownership.labels(), "healthcheck": {"test": ["NONE"]}}
         self.readiness: Readiness | None = None
         self._guarded = False
         for port in self.PORTS:
@@ -81,8 +82,13 @@ class HarnessContainer(DockerContainer):
         return self
 
     def with_memory(self, limit: int) -> Self:
-        """At most so many bytes."""
+        """At most so many bytes, 0 for as many as there are."""
         self._options["mem_limit"] = limit
+        return self
+
+    def with_entrypoint(self, *command: str) -> Self:
+        """Another program than the image's own."""
+        self._options["entrypoint"] = list(command)
         return self
 
     def with_readiness(self, readiness: Readiness) -> Self:
@@ -151,6 +157,12 @@ class HarnessContainer(DockerContainer):
 
     # --- what it tells
 
+    @property
+    def running(self) -> bool:
+        """Whether it runs now, paused or not."""
+        self.reload()
+        return bool(self.get_wrapped_container().attrs["State"]["Running"])
+
     def address(self, port: int) -> str:
         """host:port at which a port of it is reached from here. Raises OSError while it isn't published."""
         self.reload()
@@ -168,9 +180,28 @@ class HarnessContainer(DockerContainer):
         written: bytes = self.get_wrapped_container().logs(tail=lines)
         return written.decode(errors="replace")
 
-    def follow(self) -> Iterator[bytes]:
-        """What it writes, from its start on, until it ends."""
-        return iter(self.get_wrapped_container().logs(stream=True, follow=True))
+    def follow(self, since: float | None = None) -> Iterator[bytes]:
+        """What it writes, from its start (or `since`, in seconds of the epoch) on, until it ends."""
+        return iter(self.get_wrapped_container().logs(stream=True, follow=True, since=since))
+
+    # --- its network
+
+    def leave_network(self) -> None:
+        """Cut it off the network in which `with_place` put it: its published ports go too."""
+        self._network_of_place().disconnect(self.get_wrapped_container())
+
+    def rejoin_network(self) -> None:
+        """Back, under the names and at the address that it had."""
+        place = self._options["networking_config"][self._options["network"]]
+        address = (place.get("IPAMConfig") or {}).get("IPv4Address")
+        self._network_of_place().connect(
+            self.get_wrapped_container(), aliases=place.get("Aliases"), ipv4_address=address
+        )
+
+    def _network_of_place(self) -> Any:
+        if "network" not in self._options:
+            raise EngineUnavailable("it is in no network of its own", where=self.image, mend="use with_place(…)")
+        return self.get_docker_client().client.networks.get(self._options["network"])
 
 
 def _ryuk_only_where_it_is(container: DockerContainer) -> None:

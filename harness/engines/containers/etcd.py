@@ -19,16 +19,16 @@ class EtcdContainer(HarnessContainer):
     def __init__(self, image: str | None = None, **options: Any) -> None:
         super().__init__(image, **options)
         self.with_readiness(HttpAnswers(self.PORT, "/health"))
-        self.with_command(_command(self.PORT))
+        self.with_entrypoint("etcd").with_command(_arguments(self.PORT))
 
     def client(self) -> EtcdClient:
         """A client of it."""
         return EtcdClient(self.url(self.PORT))
 
 
-def _command(port: int) -> list[str]:
+def _arguments(port: int) -> list[str]:
     at = f"http://0.0.0.0:{port}"
     # one member whose data nobody wants after a power cut: no vote to wait for, no sync to the disk
     quick = ["--heartbeat-interval", "10", "--election-timeout", "100", "--unsafe-no-fsync"]
     listen = ["--listen-client-urls", at, "--advertise-client-urls", at, "--data-dir", "/tmp/etcd"]
-    return ["etcd", *listen, *quick, "--log-level", "warn"]
+    return [*listen, *quick, "--log-level", "warn"]

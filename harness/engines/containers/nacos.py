@@ -53,6 +53,7 @@ class NacosContainer(HarnessContainer):
     def _as_emulator(self) -> None:
         self.with_env("HARNESS_NACOS_AUTH", f"{self.username}:{self.password}")
         # what the emulator alone can do is for whoever reaches its published port, which is this machine
+        self.with_entrypoint("python", "-m", "harness.emulators.nacos")
         self.with_command(["--host", "0.0.0.0", "--port", str(self.HTTP), "--control-from", "0.0.0.0/0"])
 
     def _as_server(self) -> None:
