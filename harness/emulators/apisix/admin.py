@@ -13,10 +13,11 @@ from harness.emulators.apisix.etcd import EtcdError
 from harness.emulators.apisix.exchange import App, Request, Response
 from harness.emulators.apisix.plugins.registry import BY_NAME
 from harness.emulators.apisix.resources import configs
+from harness.emulators.apisix.resources.call import NO_BODY, Call, Outcome
 from harness.emulators.apisix.resources.duplicates import AuthKeys
 from harness.emulators.apisix.resources.kind import Desk, Refused
 from harness.emulators.apisix.resources.listing import BadPage, select
-from harness.emulators.apisix.resources.operations import NO_BODY, Call, Crashed, Operations, Outcome
+from harness.emulators.apisix.resources.operations import Crashed, Operations
 from harness.emulators.apisix.resources.plugin_pages import PluginPages
 from harness.emulators.apisix.resources.prepare import make_catalogue, make_keyring
 from harness.emulators.apisix.resources.registry import BY_DIRECTORY, SCHEMAS

@@ -40,9 +40,6 @@ class _WithAuthentication(Kind):
     def encrypt(self, conf: dict[str, Any], desk: Desk) -> None:
         desk.plugins.encrypt(conf.get("plugins"), desk.keyring, "consumer")
 
-    def decrypt(self, conf: dict[str, Any], desk: Desk) -> None:
-        desk.plugins.decrypt(conf.get("plugins"), desk.keyring, "consumer")
-
 
 class Consumers(_WithAuthentication):
     """Who calls."""

@@ -102,9 +102,6 @@ class Kind:
     def encrypt(self, conf: dict[str, Any], desk: Desk) -> None:
         """Encrypt in place what is kept encrypted."""
 
-    def decrypt(self, conf: dict[str, Any], desk: Desk) -> None:
-        """The reverse, for the data plane."""
-
 
 def check_plugins(conf: dict[str, Any], desk: Desk) -> None:
     """Raise Refused for the first plugin that is unknown or wrongly configured."""

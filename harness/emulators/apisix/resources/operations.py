@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import dataclass, field
 from typing import Any
 
 from harness.emulators.apisix import lua_json
 from harness.emulators.apisix.etcd import EtcdError, Pair
 from harness.emulators.apisix.resources import patching
+from harness.emulators.apisix.resources.call import NO_BODY, Call, Outcome
 from harness.emulators.apisix.resources.kind import Desk, Kind, Occasion, Refused
 from harness.emulators.apisix.schema.wording import text
 from harness.emulators.apisix.store import Store
-
-#: no body at all, which isn't the same as the JSON null
-NO_BODY: Any = object()
 
 #: tries against other writers of the same key
 TRIES = 10
@@ -25,31 +21,6 @@ TRIES = 10
 
 class Crashed(Exception):
     """The real gateway's Lua raises an error here: nginx answers 500 with its page."""
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One request on one kind: `path` are the segments behind the kind, `parent` the owner of a sub-resource."""
-
-    kind: Kind
-    path: tuple[str, ...] = ()
-    body: Any = NO_BODY
-    args: Mapping[str, Any] = field(default_factory=dict)
-    parent: str = ""
-
-    @property
-    def ttl(self) -> float | None:
-        """Seconds that the resource shall live."""
-        value = self.args.get("ttl")
-        return float(value) if isinstance(value, str) else None
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """A status and the JSON to answer."""
-
-    status: int
-    body: Any
 
 
 class Operations:
@@ -62,23 +33,21 @@ class Operations:
 
     async def get(self, call: Call) -> Outcome:
         """One resource, or the list of its kind ({"list": …} still unfiltered)."""
-        name = _name(call)
+        name = call.name
         if name is None:
             return await self._list(call)
-        pair = await self._store.read(_key(call, name))
+        pair = await self._store.read(call.key(name))
         if pair is None:
             raise _not_found()
         return Outcome(200, self._shown(call.kind, pair))
 
     async def _list(self, call: Call) -> Outcome:
-        pairs = await self._store.below(_directory_key(call))
+        pairs = await self._store.below(call.directory)
         if not pairs:
             raise _not_found()
         skip = len(self._store.prefix)
         items = [
-            self._shown(call.kind, pair)
-            for pair in pairs
-            if not pair.key.endswith("/") and _belongs(call, pair.key[skip:])
+            self._shown(call.kind, pair) for pair in pairs if not pair.key.endswith("/") and call.lists(pair.key[skip:])
         ]
         if call.kind.directory == "graphql_cost_decorations" and not items:
             raise _not_found()
@@ -101,10 +70,8 @@ class Operations:
 
     def _reveal(self, kind: Kind, value: dict[str, Any]) -> None:
         """Plugins' fields are shown in plain; keys of certificates never."""
-        if kind.plugin_role == "metadata":
-            kind.decrypt(value, self._desk)
-        else:
-            self._desk.plugins.decrypt(value.get("plugins"), self._desk.keyring, kind.plugin_role)
+        plugins = {value.get("id"): value} if kind.plugin_role == "metadata" else value.get("plugins")
+        self._desk.plugins.decrypt(plugins, self._desk.keyring, kind.plugin_role)
 
     async def post(self, call: Call) -> Outcome:
         """Store under an id made from the next revision."""
@@ -121,14 +88,14 @@ class Operations:
         self._stamp(conf, None)
         _, revision = await self._store.etcd.put(f"{self._store.prefix}/gen_id", b"1")
         conf["id"] = f"{revision:020d}"
-        key = _key(call, conf["id"])
+        key = call.key(conf["id"])
         await self._store.swap(key, conf, None, ttl=call.ttl, prepared=_for_the_plane(call.kind, checked, conf))
         return Outcome(201, {"key": self._store.prefix + key, "value": conf})
 
     async def put(self, call: Call) -> Outcome:
         """Create or replace; the time of creation is kept."""
         _check_supported(call, "put")
-        name = _name(call)
+        name = call.name
         manager = ""
         if call.kind.directory == "secrets":
             if name is None or "/" not in name:
@@ -143,7 +110,7 @@ class Operations:
         if call.kind.directory == "plugin_metadata":
             conf["id"] = name
         call.kind.encrypt(conf, self._desk)
-        key = _key(call, call.kind.key_of(name, conf))
+        key = call.key(call.kind.key_of(name, conf))
         if call.kind.directory == "credentials":
             await self._check_consumer(call.parent)
         return await self._replace(call, key, conf, checked)
@@ -178,8 +145,8 @@ class Operations:
     async def patch(self, call: Call) -> Outcome:
         """Merge into the whole, or set what stands at a sub-path."""
         _check_supported(call, "patch")
-        name, sub_path = _split_sub_path(call)
-        key = _key(call, name)
+        name, sub_path = call.split_sub_path()
+        key = call.key(name)
         if call.body is NO_BODY:
             raise Refused("missing new configuration")
         if not sub_path and not isinstance(call.body, (dict, list)):
@@ -217,12 +184,12 @@ class Operations:
     async def delete(self, call: Call) -> Outcome:
         """Delete; ?force=true skips the search for users."""
         _check_supported(call, "delete")
-        name = _name(call)
+        name = call.name
         if name is None or (call.kind.directory == "secrets" and "/" not in name):
             raise Refused(f"missing {call.kind.label} id")
         if call.args.get("force") != "true":
             await call.kind.check_delete(name, self._desk)
-        key = _key(call, name)
+        key = call.key(name)
         if call.kind.directory == "consumers":
             await self._store.delete(f"{key}/credentials/", prefix=True)
         deleted = await self._store.delete(key)
@@ -245,8 +212,8 @@ class Operations:
 def _for_the_plane(kind: Kind, checked: Any, stored: dict[str, Any]) -> dict[str, Any] | None:
     """The copy that the check filled with defaults, still in plain; None where a key may have come encrypted."""
     plain = _object(checked)
-    upstream = plain.get("upstream") or {}
-    if kind.directory == "ssls" or "tls" in plain or "tls" in upstream:
+    upstream = plain.get("upstream")
+    if kind.directory == "ssls" or "tls" in plain or (isinstance(upstream, dict) and "tls" in upstream):
         return None
     for name in ("create_time", "update_time"):
         if name in stored:
@@ -261,42 +228,6 @@ def _not_found() -> Refused:
 def _check_supported(call: Call, method: str) -> None:
     if method in call.kind.unsupported:
         raise Refused(f"not supported `{method.upper()}` method for {call.kind.label}", 405)
-
-
-def _name(call: Call) -> str | None:
-    """The id in the path; a secret's has its manager in front."""
-    if call.kind.directory == "secrets":
-        return "/".join(call.path[:2]) if len(call.path) > 1 else None
-    return call.path[0] if call.path else None
-
-
-def _split_sub_path(call: Call) -> tuple[str, str]:
-    count = 2 if call.kind.directory == "secrets" else 1
-    if len(call.path) < count:
-        raise Refused("no secret id" if call.path else f"missing {call.kind.label} id")
-    below = "" if call.parent else "/".join(call.path[count:])
-    return "/".join(call.path[:count]), below
-
-
-#: kinds kept below another kind's resource
-_OWNERS = {"credentials": "consumers", "graphql_cost_decorations": "services"}
-
-
-def _directory_key(call: Call) -> str:
-    owner = _OWNERS.get(call.kind.directory)
-    return f"/{owner}/{call.parent}/{call.kind.directory}" if owner else f"/{call.kind.directory}"
-
-
-def _key(call: Call, name: str) -> str:
-    return f"{_directory_key(call)}/{name}"
-
-
-def _belongs(call: Call, key: str) -> bool:
-    """A range by prefix also finds sub-resources, and directories whose names go on."""
-    below = key.removeprefix(_directory_key(call))
-    if not below.startswith("/"):
-        return False
-    return call.kind.directory not in _OWNERS.values() or re.fullmatch(r"/[^/]+", below) is not None
 
 
 def _given(call: Call) -> Any:

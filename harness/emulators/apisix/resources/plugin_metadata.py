@@ -29,6 +29,3 @@ class PluginMetadata(Kind):
 
     def encrypt(self, conf: dict[str, Any], desk: Desk) -> None:
         desk.plugins.encrypt({conf.get("id"): conf}, desk.keyring, "metadata")
-
-    def decrypt(self, conf: dict[str, Any], desk: Desk) -> None:
-        desk.plugins.decrypt({conf.get("id"): conf}, desk.keyring, "metadata")

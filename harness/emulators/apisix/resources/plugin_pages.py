@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.emulators.apisix.resources.operations import Outcome
+from harness.emulators.apisix.resources.call import Outcome
 from harness.emulators.apisix.resources.plugins import Catalogue
 from harness.emulators.apisix.uri_args import Arg
 

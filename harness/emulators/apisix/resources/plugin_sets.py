@@ -27,9 +27,6 @@ class _PluginSet(Kind):
     def encrypt(self, conf: dict[str, Any], desk: Desk) -> None:
         desk.plugins.encrypt(conf.get("plugins"), desk.keyring)
 
-    def decrypt(self, conf: dict[str, Any], desk: Desk) -> None:
-        desk.plugins.decrypt(conf.get("plugins"), desk.keyring)
-
 
 class GlobalRules(_PluginSet):
     """Plugins for every request; no two rules may have the same one."""

@@ -10,7 +10,6 @@ from harness.emulators.apisix.resources.kind import Desk, Kind, Occasion, Refuse
 from harness.emulators.apisix.resources.upstream import (
     UPSTREAM,
     check_inner_upstream,
-    decrypt_upstream,
     encrypt_upstream,
 )
 from harness.emulators.apisix.schema.common import (
@@ -103,10 +102,6 @@ class Routes(Kind):
     def encrypt(self, conf: dict[str, Any], desk: Desk) -> None:
         encrypt_upstream(conf.get("upstream"), desk)
         desk.plugins.encrypt(conf.get("plugins"), desk.keyring)
-
-    def decrypt(self, conf: dict[str, Any], desk: Desk) -> None:
-        decrypt_upstream(conf.get("upstream"), desk)
-        desk.plugins.decrypt(conf.get("plugins"), desk.keyring)
 
 
 def check_not_both(conf: Any, one: str, several: str) -> None:

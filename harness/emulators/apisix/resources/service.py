@@ -17,7 +17,6 @@ from harness.emulators.apisix.resources.route import check_lua
 from harness.emulators.apisix.resources.upstream import (
     UPSTREAM,
     check_inner_upstream,
-    decrypt_upstream,
     encrypt_upstream,
 )
 from harness.emulators.apisix.schema.common import ENABLE_WEBSOCKET, HOST, ID, METADATA, PLUGINS, SCRIPT, listed, obj
@@ -60,7 +59,3 @@ class Services(Kind):
     def encrypt(self, conf: dict[str, Any], desk: Desk) -> None:
         encrypt_upstream(conf.get("upstream"), desk)
         desk.plugins.encrypt(conf.get("plugins"), desk.keyring)
-
-    def decrypt(self, conf: dict[str, Any], desk: Desk) -> None:
-        decrypt_upstream(conf.get("upstream"), desk)
-        desk.plugins.decrypt(conf.get("plugins"), desk.keyring)

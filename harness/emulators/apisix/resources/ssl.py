@@ -83,12 +83,6 @@ class Ssls(Kind):
         if isinstance(conf.get("keys"), list):
             conf["keys"] = [desk.keyring.encrypt_key(key) for key in conf["keys"]]
 
-    def decrypt(self, conf: dict[str, Any], desk: Desk) -> None:
-        if isinstance(conf.get("key"), str):
-            conf["key"] = desk.keyring.decrypt_key(conf["key"]) or conf["key"]
-        if isinstance(conf.get("keys"), list):
-            conf["keys"] = [desk.keyring.decrypt_key(key) or key for key in conf["keys"]]
-
 
 def ssl_problem(conf: dict[str, Any], desk: Desk) -> str | None:
     """What is wrong with the certificates and keys, or None."""

@@ -222,13 +222,6 @@ def encrypt_upstream(conf: Any, desk: Desk) -> None:
         tls["client_key"] = desk.keyring.encrypt_key(tls["client_key"])
 
 
-def decrypt_upstream(conf: Any, desk: Desk) -> None:
-    """The reverse; what no key opens stays as it is."""
-    tls = conf.get("tls") if isinstance(conf, dict) else None
-    if isinstance(tls, dict) and isinstance(tls.get("client_key"), str):
-        tls["client_key"] = desk.keyring.decrypt_key(tls["client_key"]) or tls["client_key"]
-
-
 class Upstreams(Kind):
     """Upstreams of their own."""
 
@@ -254,9 +247,6 @@ class Upstreams(Kind):
 
     def encrypt(self, conf: dict[str, Any], desk: Desk) -> None:
         encrypt_upstream(conf, desk)
-
-    def decrypt(self, conf: dict[str, Any], desk: Desk) -> None:
-        decrypt_upstream(conf, desk)
 
 
 #: who may use an upstream: directory, what messages call it, whether only its traffic-split can
