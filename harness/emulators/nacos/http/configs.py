@@ -7,10 +7,11 @@ v1 calls the parameters `group` and `tenant`, v2 `group` and `namespaceId`, v3 `
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from harness.emulators.nacos import names
+from harness.emulators.nacos.auth.gate import Resource
 from harness.emulators.nacos.config import transfer
 from harness.emulators.nacos.config.model import ConfigKey, Draft, Entry, Gray, check_tag
 from harness.emulators.nacos.config.search import Query, search
@@ -33,6 +34,21 @@ class Dialect(NamedTuple):
 V1 = Dialect("group", "tenant", "config_tags", "src_user", "types")
 V2 = Dialect("group", "namespaceId", "configTags", "srcUser", "type")
 V3 = Dialect("groupName", "namespaceId", "configTags", "srcUser", "type")
+
+
+def resource_of(dialect: Dialect) -> Callable[[Request], Resource]:
+    """What a configuration call touches, read from the very parameters that the call itself reads."""
+
+    def resource(request: Request) -> Resource:
+        tenant = names.tenant_of(request.get(dialect.tenant))
+        return Resource(tenant, request.get(dialect.group), "config", request.get("dataId"))
+
+    return resource
+
+
+def target_of(name: str) -> Callable[[Request], Resource]:
+    """What an import or a clone into the namespace of this parameter touches."""
+    return lambda request: Resource(names.tenant_of(request.get(name)), "", "config", "")
 
 
 def key_of(call: Call, dialect: Dialect) -> ConfigKey:

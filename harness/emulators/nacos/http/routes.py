@@ -71,12 +71,6 @@ def naming_resource(request: Request) -> Resource:
     return Resource(request.get("namespaceId"), group, "naming", name)
 
 
-def config_resource(request: Request) -> Resource:
-    """What a configuration call touches, in v1's and v3's spelling of the parameters."""
-    tenant = names.tenant_of(request.get("tenant") or request.get("namespaceId"))
-    return Resource(tenant, request.get("group") or request.get("groupName"), "config", request.get("dataId"))
-
-
 def console_resource(request: Request) -> Resource:
     """What only administrators touch."""
     return Resource("", "", "console", request.path)

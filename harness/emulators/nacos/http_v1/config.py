@@ -7,13 +7,16 @@ from collections.abc import Awaitable
 from urllib.parse import quote, unquote
 
 from harness.emulators.nacos import names
+from harness.emulators.nacos.auth.gate import Resource
 from harness.emulators.nacos.config.model import ConfigKey, Entry
 from harness.emulators.nacos.config.store import CasFailed
 from harness.emulators.nacos.errors import invalid
 from harness.emulators.nacos.http import configs
 from harness.emulators.nacos.http.forms import client_ip, config_key
-from harness.emulators.nacos.http.message import Response, text
-from harness.emulators.nacos.http.routes import Call, Family, Route, config_resource
+from harness.emulators.nacos.http.message import Request, Response, text
+from harness.emulators.nacos.http.routes import Call, Family, Route
+
+config_resource = configs.resource_of(configs.V1)
 
 FIELD, LINE = "\x02", "\x01"
 MAX_LISTENED = 10_000
@@ -129,10 +132,16 @@ def read_listened(probe: str) -> Listened:
     return listened
 
 
+def listened_resource(request: Request) -> Resource:
+    """A probe is judged by the tenant of its first key, as a batch is over gRPC."""
+    listened = read_listened(request.need("Listening-Configs"))
+    return Resource(next(iter(listened)).tenant, "", "config", "")
+
+
 CONFIGS = "/v1/cs/configs"
 ROUTES = (
     Route("GET", CONFIGS, get, Family.CONFIG, "r", config_resource),
     Route("POST", CONFIGS, publish, Family.CONFIG, "w", config_resource),
     Route("DELETE", CONFIGS, remove, Family.CONFIG, "w", config_resource),
-    Route("POST", f"{CONFIGS}/listener", listen, Family.CONFIG, "r", config_resource),
+    Route("POST", f"{CONFIGS}/listener", listen, Family.CONFIG, "r", listened_resource),
 )

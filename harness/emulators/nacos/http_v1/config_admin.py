@@ -9,8 +9,10 @@ from harness.emulators.nacos.config.transfer import TransferError
 from harness.emulators.nacos.http import configs
 from harness.emulators.nacos.http.configs import V1
 from harness.emulators.nacos.http.message import Response, as_json, rest_result, text
-from harness.emulators.nacos.http.routes import Call, Family, Route, config_resource, console_resource
+from harness.emulators.nacos.http.routes import Call, Family, Route, console_resource
 from harness.emulators.nacos.http.services import page_object
+
+config_resource = configs.resource_of(configs.V1)
 
 
 def detail(call: Call) -> Response:
@@ -89,6 +91,11 @@ def _route(method: str, path: str, run: Callable[[Call], Response], action: str,
     return Route(method, path, run, Family.CONFIG, action, config_resource, when)
 
 
+def _moving(act: Callable[[Call, str], dict[str, Any]], target: str, message: str, chosen_by: str) -> Route:
+    run, resource = _moved(act, target, message), configs.target_of(target)
+    return Route("POST", CONFIGS, run, Family.CONFIG, "w", resource, {chosen_by: "true"})
+
+
 # Chosen by their parameters, so they come before the plain calls on the same path.
 ROUTES = (
     _route("GET", CONFIGS, detail, "r", show="all"),
@@ -99,8 +106,8 @@ ROUTES = (
     _route("GET", CONFIGS, export(new_layout=True), "r", exportV2="true"),
     _route("DELETE", CONFIGS, stop_beta, "w", beta="true"),
     Route("DELETE", CONFIGS, remove_many, Family.CONFIG, "w", console_resource, {"delType": "ids"}),
-    _route("POST", CONFIGS, _moved(configs.import_zip, "namespace", "import success"), "w", **{"import": "true"}),
-    _route("POST", CONFIGS, _moved(configs.clone, "tenant", "Clone Completed Successfully"), "w", clone="true"),
+    _moving(configs.import_zip, "namespace", "import success", "import"),
+    _moving(configs.clone, "tenant", "Clone Completed Successfully", "clone"),
     _route("GET", f"{CONFIGS}/catalog", catalog, "r"),
     _route("GET", f"{CONFIGS}/listener", listeners, "r"),
     _route("GET", "/v1/cs/listener", listened, "r"),

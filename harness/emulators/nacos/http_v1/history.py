@@ -7,8 +7,10 @@ from collections.abc import Callable
 from harness.emulators.nacos.http import configs, histories
 from harness.emulators.nacos.http.configs import V1
 from harness.emulators.nacos.http.message import Response, as_json, text
-from harness.emulators.nacos.http.routes import Call, Family, Route, config_resource
+from harness.emulators.nacos.http.routes import Call, Family, Route
 from harness.emulators.nacos.http.services import page_object
+
+config_resource = configs.resource_of(V1)
 
 
 def listing(call: Call) -> Response:

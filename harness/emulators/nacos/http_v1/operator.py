@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harness.emulators.nacos.http import instances, site_info
 from harness.emulators.nacos.http.message import Response, as_json, rest_result, text
-from harness.emulators.nacos.http.routes import Call, Family, Route, naming_resource
+from harness.emulators.nacos.http.routes import Call, Family, Route, console_resource, naming_resource
 from harness.emulators.nacos.http_v1.instance import plain
 
 
@@ -84,9 +84,9 @@ ROUTES = (
     Route("GET", "/v1/ns/health/checkers", checkers, Family.NAMING),
     Route("PUT", "/v1/ns/health", plain(instances.set_health), Family.NAMING, "w", naming_resource),
     Route("PUT", "/v1/ns/health/instance", plain(instances.set_health), Family.NAMING, "w", naming_resource),
-    Route("GET", "/v1/core/cluster/nodes", nodes, Family.REST),
-    Route("GET", "/v1/core/cluster/self", node_self, Family.REST),
-    Route("GET", "/v1/core/cluster/simple/nodes", node_names, Family.REST),
-    Route("GET", "/v1/core/cluster/health", node_health, Family.REST),
+    Route("GET", "/v1/core/cluster/nodes", nodes, Family.REST, "r", console_resource),
+    Route("GET", "/v1/core/cluster/self", node_self, Family.REST, "r", console_resource),
+    Route("GET", "/v1/core/cluster/simple/nodes", node_names, Family.REST, "r", console_resource),
+    Route("GET", "/v1/core/cluster/health", node_health, Family.REST, "r", console_resource),
     Route("GET", "/v1/cs/health", lambda call: text("UP"), Family.CONFIG),
 )

@@ -7,9 +7,11 @@ from typing import Any
 from harness.emulators.nacos.http import configs, histories
 from harness.emulators.nacos.http.configs import V2
 from harness.emulators.nacos.http.forms import client_ip
-from harness.emulators.nacos.http.routes import Call, config_resource
+from harness.emulators.nacos.http.routes import Call
 from harness.emulators.nacos.http.services import page_object
 from harness.emulators.nacos.http.wrap import data_route, speaking
+
+config_resource = configs.resource_of(configs.V2)
 
 
 def get(call: Call) -> str:

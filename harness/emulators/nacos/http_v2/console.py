@@ -52,7 +52,7 @@ ROUTES = (
     data_route("DELETE", NAMESPACE, calls.delete, console_resource),
     open_route("GET", "/v2/console/health/liveness", fine),
     open_route("GET", "/v2/console/health/readiness", fine),
-    open_route("GET", "/v2/core/cluster/node/self", site_info.member),
-    open_route("GET", "/v2/core/cluster/node/list", members),
-    open_route("GET", "/v2/core/cluster/node/self/health", up),
+    data_route("GET", "/v2/core/cluster/node/self", site_info.member, console_resource),
+    data_route("GET", "/v2/core/cluster/node/list", members, console_resource),
+    data_route("GET", "/v2/core/cluster/node/self/health", up, console_resource),
 )

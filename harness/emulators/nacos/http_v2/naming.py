@@ -9,7 +9,7 @@ from harness.emulators.nacos import names
 from harness.emulators.nacos.http import clients, instances, services, site_info
 from harness.emulators.nacos.http.forms import service_key
 from harness.emulators.nacos.http.message import Response, raw_json, text
-from harness.emulators.nacos.http.routes import Call, Family, Route, naming_resource
+from harness.emulators.nacos.http.routes import Call, Family, Route, console_resource, naming_resource
 from harness.emulators.nacos.http.wrap import data_route, open_route
 from harness.emulators.nacos.http_v1.instance import beat
 from harness.emulators.nacos.naming.model import Instance, ServiceKey
@@ -137,11 +137,11 @@ ROUTES = (
     data_route("GET", "/v2/ns/catalog/instances", catalog_instances, naming_resource),
     data_route("PUT", "/v2/ns/health", instances.set_health, naming_resource),
     data_route("PUT", "/v2/ns/health/instance", instances.set_health, naming_resource),
-    open_route("GET", f"{CLIENT}/list", clients.ids),
-    open_route("GET", CLIENT, clients.summary),
-    open_route("GET", f"{CLIENT}/publish/list", published),
-    open_route("GET", f"{CLIENT}/subscribe/list", subscribed),
-    open_route("GET", f"{CLIENT}/service/publisher/list", publishers),
-    open_route("GET", f"{CLIENT}/service/subscriber/list", subscribers),
+    data_route("GET", f"{CLIENT}/list", clients.ids, console_resource),
+    data_route("GET", CLIENT, clients.summary, console_resource),
+    data_route("GET", f"{CLIENT}/publish/list", published, console_resource),
+    data_route("GET", f"{CLIENT}/subscribe/list", subscribed, console_resource),
+    data_route("GET", f"{CLIENT}/service/publisher/list", publishers, console_resource),
+    data_route("GET", f"{CLIENT}/service/subscriber/list", subscribers, console_resource),
     *_OPERATOR,
 )

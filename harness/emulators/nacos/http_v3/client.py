@@ -8,8 +8,10 @@ from harness.emulators.nacos.http import configs, instances
 from harness.emulators.nacos.http.configs import V3
 from harness.emulators.nacos.http.forms import client_ip, cluster_of, service_key
 from harness.emulators.nacos.http.message import Response, as_json, result
-from harness.emulators.nacos.http.routes import Call, Family, Route, config_resource, naming_resource
+from harness.emulators.nacos.http.routes import Call, Family, Route, naming_resource
 from harness.emulators.nacos.http.wrap import data_route
+
+config_resource = configs.resource_of(configs.V3)
 
 
 def register(call: Call) -> Response:

@@ -9,9 +9,11 @@ from harness.emulators.nacos.errors import NacosError
 from harness.emulators.nacos.http import configs, histories
 from harness.emulators.nacos.http.configs import V3
 from harness.emulators.nacos.http.message import Response
-from harness.emulators.nacos.http.routes import Call, Family, Route, config_resource, console_resource
+from harness.emulators.nacos.http.routes import Call, Family, Route, console_resource
 from harness.emulators.nacos.http.services import page_object
 from harness.emulators.nacos.http.wrap import data_route, moved, speaking
+
+config_resource = configs.resource_of(configs.V3)
 
 
 def detail(call: Call) -> dict[str, Any]:
@@ -91,8 +93,8 @@ def admin_routes(prefix: str) -> tuple[Route, ...]:
         data_route("GET", f"{config}/listener", listeners, config_resource),
         data_route("GET", listener, listened, config_resource),
         Route("GET", f"{config}/{exporting}", export, Family.RESULT, "r", config_resource),
-        _write(f"{config}/import", moved(configs.import_zip, "namespaceId")),
-        _write(f"{config}/clone", moved(configs.clone, target)),
+        _write(f"{config}/import", configs.import_zip, "namespaceId"),
+        _write(f"{config}/clone", configs.clone, target),
         data_route("GET", f"{history_path}/list", history, config_resource),
         data_route("GET", history_path, history_row, config_resource),
         data_route("GET", f"{history_path}/previous", previous, config_resource),
@@ -100,5 +102,5 @@ def admin_routes(prefix: str) -> tuple[Route, ...]:
     )
 
 
-def _write(path: str, run: Callable[[Call], Response]) -> Route:
-    return Route("POST", path, run, Family.RESULT, "w", config_resource)
+def _write(path: str, act: Callable[[Call, str], dict[str, Any]], target: str) -> Route:
+    return Route("POST", path, moved(act, target), Family.RESULT, "w", configs.target_of(target))

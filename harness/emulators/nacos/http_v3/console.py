@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from harness.emulators.nacos.http import configs, site_info
 from harness.emulators.nacos.http import namespace_calls as calls
-from harness.emulators.nacos.http import site_info
 from harness.emulators.nacos.http.message import Response, as_json
-from harness.emulators.nacos.http.routes import Call, Family, Route, config_resource, console_resource
+from harness.emulators.nacos.http.routes import Call, Family, Route, console_resource
 from harness.emulators.nacos.http.wrap import data_route, open_route
 from harness.emulators.nacos.http_v2.console import fine, members
 from harness.emulators.nacos.http_v3.config import admin_routes, listing
 from harness.emulators.nacos.http_v3.core import namespace_routes
 from harness.emulators.nacos.http_v3.naming import console_routes
+
+config_resource = configs.resource_of(configs.V3)
 
 CONSOLE = "/v3/console"
 

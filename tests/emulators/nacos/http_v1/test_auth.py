@@ -109,3 +109,36 @@ def test_users_roles_and_permissions(http: httpx.Client) -> None:
 def test_there_is_an_admin_already(http: httpx.Client) -> None:
     answer = http.post("/v1/auth/users/admin?password=x").json()
     assert answer == {"code": 409, "message": "have admin user cannot use it", "data": None}
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/v1/cs/configs?dataId=d&group=G&namespaceId=mine&groupName=G"),
+        ("GET", "/v2/cs/config?dataId=d&group=G&tenant=mine"),
+        ("GET", "/v3/admin/cs/config?dataId=d&groupName=G&tenant=mine&group=G"),
+        ("POST", "/v1/cs/configs?import=true&tenant=mine&namespace=public"),
+        ("POST", "/v1/cs/configs?clone=true&tenant=public&namespaceId=mine"),
+    ],
+)
+def test_another_version_s_parameter_opens_nothing(http: httpx.Client, method: str, path: str) -> None:
+    admin = login(http)
+    http.post("/v1/auth/users", params={**admin, "username": "one", "password": "a"})
+    http.post("/v1/auth/roles", params={**admin, "role": "mine", "username": "one"})
+    right = {"role": "mine", "resource": "mine:*:*", "action": "rw"}
+    http.post("/v1/auth/permissions", params={**admin, **right})
+    token = login(http, "one", "a")["accessToken"]
+    bearer = {"Authorization": f"Bearer {token}"}
+    assert http.get("/v1/cs/configs?dataId=d&group=G&tenant=mine", headers=bearer).status_code == 404
+    assert http.request(method, path, headers=bearer).status_code == 403
+
+
+def test_a_probe_is_judged_by_its_tenant(http: httpx.Client) -> None:
+    admin = login(http)
+    http.post("/v1/auth/users", params={**admin, "username": "two", "password": "a"})
+    http.post("/v1/auth/roles", params={**admin, "role": "two", "username": "two"})
+    http.post("/v1/auth/permissions", params={**admin, "role": "two", "resource": "mine:*:*", "action": "r"})
+    token = login(http, "two", "a")
+    for tenant, status in (("mine", 200), ("other", 403)):
+        probe = {"Listening-Configs": f"d\x02G\x02x\x02{tenant}\x01"}
+        assert http.post("/v1/cs/configs/listener", params=token, data=probe).status_code == status
