@@ -67,6 +67,8 @@ class ProxyMirror(Plugin):
             return
         body = await ctx.read_body()
         fields = [(name, value) for lower, name, value in ctx.headers.items if lower not in _DROPPED]
+        if "user-agent" not in ctx.headers:
+            fields.append(("User-Agent", ""))  # nginx's subrequest has none either
         host = ctx.upstream_host or ctx.headers.get("host") or ""
         sending = self._send(ctx.upstream_method or ctx.method, url, [("Host", host), *fields], body)
         task = asyncio.get_running_loop().create_task(sending)

@@ -70,7 +70,10 @@ async def fetch(
     ssl_verify: bool = True,
     keepalive: bool = True,
 ) -> Response:
-    """One request and its whole answer; raises OSError, or TimeoutError when it takes longer than `within` seconds."""
+    """One request and its whole answer; raises OSError, or TimeoutError when it takes longer than `within` seconds.
+
+    Without a User-Agent it says lua-resty-http's; one of "" sends none.
+    """
     parts = urlsplit(url)
     host = parts.hostname or ""
     tls = _context(parts.scheme, ssl_verify)
@@ -105,7 +108,7 @@ def _head(
     lines = [f"{method} {path}{'?' + query if query else ''} HTTP/1.1"]
     if "host" not in named:
         lines.append(f"Host: {host}")
-    lines += [f"{name}: {value}" for name, value in headers]
+    lines += [f"{name}: {value}" for name, value in headers if value or name.lower() != "user-agent"]
     if "user-agent" not in named:
         lines.append(_AGENT)
     if "content-length" not in named and (body or method in ("POST", "PUT", "PATCH")):

@@ -34,7 +34,8 @@ def test_the_whole_request_but_for_what_is_the_connections_own(mirrored, request
     headers = {"X-Real-IP": "1.1.1.1", "Content-Length": "8", "X-A": "b", "X-Forwarded-Proto": "http"}
     [sent] = mirrored(HOST, request_of("/m?a=1", method="POST", headers=headers, body=b"mirrored"))
     assert (sent.method, sent.url, sent.body) == ("POST", "http://127.0.0.1:21981/m?a=1", b"mirrored")
-    assert sent.headers == [("Host", "golden.test"), ("X-A", "b"), ("X-Forwarded-Proto", "http")]
+    no_agent = ("User-Agent", "")  # none is sent
+    assert sent.headers == [("Host", "golden.test"), ("X-A", "b"), ("X-Forwarded-Proto", "http"), no_agent]
     assert scope.logs[0][0] == "error"
 
 
