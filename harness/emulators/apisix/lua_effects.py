@@ -179,12 +179,42 @@ local function escape(value)
 end
 local reserved = {"_ctx", "_body", "_escape_xml", "_escape_json", "_multipart"}
 
+-- a form as Kong's multipart library gives it
+local function form_of(boundary, parts)
+  local form = {}
+  local function find(name)
+    for index, part in ipairs(parts) do if part.name == name then return index, part end end
+  end
+  function form:get(name) local _, part = find(name) return part end
+  function form:get_all()
+    local all = {}
+    for _, part in ipairs(parts) do all[part.name] = part.value end
+    return all
+  end
+  function form:set_simple(name, value, filename, content_type)
+    local head = 'Content-Disposition: form-data; name="' .. name .. '"'
+    if filename then head = head .. '; filename="' .. filename .. '"' end
+    local headers = {head, content_type and "Content-Type: " .. content_type or nil}
+    parts[find(name) or #parts + 1] = {name = name, headers = headers, value = tostring(value)}
+  end
+  function form:delete(name) local index = find(name) if index then table.remove(parts, index) end end
+  function form:tostring()
+    local out = {}
+    for _, part in ipairs(parts) do
+      local head = table.concat(part.headers, "\\r\\n")
+      out[#out + 1] = "--" .. boundary .. "\\r\\n" .. head .. "\\r\\n\\r\\n" .. part.value .. "\\r\\n"
+    end
+    return table.concat(out) .. "--" .. boundary .. "--\\r\\n"
+  end
+  return form
+end
+
 return function(chunk)
   local base = getfenv(chunk)
-  return function(context, ctx, body)
+  return function(context, ctx, body, boundary, parts)
     for _, name in ipairs(reserved) do context[name] = nil end
     local helpers = {
-      _ctx = ctx, _body = body, context = context,
+      _ctx = ctx, _body = body, context = context, _multipart = parts and form_of(boundary, parts),
       _escape_xml = function(text) return (text:gsub([=[[&<>'"]]=], xml)) end,
       _escape_json = cjson.encode,
     }
@@ -263,11 +293,23 @@ class RequestLua(Lua):
         chunk = self.compile(source, name.encode("utf-8", "surrogateescape").decode("latin-1"))
         return self._binder(chunk)
 
-    def render(self, renderer: Any, ctx: Context, table: Any, body: bytes | None) -> str:
-        """The text of a template over a JSON table, in Latin-1; raises LuaFailure."""
+    def render(
+        self,
+        renderer: Any,
+        ctx: Context,
+        table: Any,
+        body: bytes | None,
+        form: tuple[str, list[dict[str, Any]]] | None = None,
+    ) -> str:
+        """The text of a template over a JSON table, in Latin-1; `form` is a multipart body's boundary and parts.
+
+        Raises LuaFailure.
+        """
         context = self.table(table)
         raw = body.decode("latin-1") if body is not None else None
-        results = self.call_all(renderer, ctx, context, self._table(ctx), raw)
+        boundary, parts = form if form is not None else (None, None)
+        told = self._lua(parts) if parts is not None else None
+        results = self.call_all(renderer, ctx, context, self._table(ctx), raw, boundary, told)
         return to_text(results[0])
 
     def filter_body(self, function: Any, ctx: Context, conf: Any, chunk: bytes, last: bool) -> bytes:

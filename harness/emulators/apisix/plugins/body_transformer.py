@@ -13,7 +13,15 @@ from harness.emulators.apisix.lua import LuaFailure
 from harness.emulators.apisix.lua_effects import RequestLua
 from harness.emulators.apisix.lua_template import to_lua
 from harness.emulators.apisix.plugins.base import Conf, Plugin, Schema, Scope
-from harness.emulators.apisix.plugins.body_decoders import from_form, from_json, from_xml, readable
+from harness.emulators.apisix.plugins.body_decoders import (
+    boundary_of,
+    from_form,
+    from_json,
+    from_multipart,
+    from_xml,
+    readable,
+    values_of,
+)
 from harness.emulators.apisix.plugins.gathering import body_changes, hold
 
 _TRANSFORM: Schema = {
@@ -75,12 +83,6 @@ class BodyTransformer(Plugin):
             self.header_filter = None  # type: ignore[method-assign, assignment]
             self.body_filter = None  # type: ignore[method-assign, assignment]
 
-    @classmethod
-    def check(cls, conf: dict[str, Any]) -> str | None:
-        """Multipart bodies are not taken apart here."""
-        formats = [conf.get(side, {}).get("input_format") for side in ("request", "response")]
-        return "input_format multipart is not emulated" if "multipart" in formats else None
-
     async def rewrite(self, ctx: Context) -> Exit | None:
         """The request's new body."""
         body: bytes | None = await ctx.read_body() or None
@@ -125,10 +127,17 @@ class BodyTransformer(Plugin):
         return "multipart" if "multipart/" in lower else None
 
     def _transform(self, side: str, ctx: Context, kind: str | None, body: bytes | None) -> bytes:
-        table = self._decoded(side, ctx, kind, body)
+        form = None
+        if kind == "multipart" and body is not None:
+            headers = ctx.headers if side == "request" else ctx.response
+            content_type = headers.get("content-type") or ""
+            form = (boundary_of(content_type), from_multipart(body, content_type))
+            table = values_of(form[1])
+        else:
+            table = self._decoded(side, ctx, kind, body)
         render = self._renderer(side, kind)
         try:
-            text = self._lua.render(render, ctx, table, body)
+            text = self._lua.render(render, ctx, table, body, form)
         except LuaFailure as failure:
             raise _Failed(503, f"{side} template rendering: {failure}") from failure
         return text.encode("latin-1")
@@ -136,10 +145,8 @@ class BodyTransformer(Plugin):
     def _decoded(self, side: str, ctx: Context, kind: str | None, body: bytes | None) -> Any:
         if kind == "args":
             return readable(uri_args.parse(ctx.query)) if ctx.query else {}
-        if kind in (None, "plain") or body is None:
+        if kind in (None, "plain", "multipart") or body is None:
             return {}
-        if kind == "multipart":
-            raise _Failed(400, f"{side} body decode: multipart bodies are not emulated")
         try:
             return _DECODERS[kind](body)
         except ValueError as error:

@@ -89,8 +89,29 @@ def test_responses(build, request_of, body, made):
             'object matches none of the required: ["request"] or ["response"] or ["request","response"]',
         ),
         ({"request": {}}, 'property "request" validation failed: property "template" is required'),
-        ({"request": {"template": "x", "input_format": "multipart"}}, "input_format multipart is not emulated"),
     ],
 )
 def test_refused_configurations(refusal, conf, message):
     assert refusal(BodyTransformer, conf) == message
+
+
+FORM = (
+    b'--B\r\nContent-Disposition: form-data; name="name"\r\n\r\nLarry\r\n'
+    b'--B\r\nContent-Disposition: form-data; name="age"\r\n\r\n10\r\n--B--\r\n'
+)
+MULTIPART = {"Content-Type": "multipart/form-data; boundary=B"}
+
+
+@pytest.mark.parametrize("form", [FORM, FORM.replace(b"\r\n", b"\n")])
+def test_multipart_forms(asked, form):
+    assert asked({"template": '{{name .. " w"}} {{age + 1}}'}, form, headers=MULTIPART) == (None, b"Larry w 11")
+
+
+def test_multipart_forms_written_anew(asked):
+    template = '{% _multipart:set_simple("age", "old") _multipart:delete("name") %}{*_multipart:tostring()*}'
+    made = b'--B\r\nContent-Disposition: form-data; name="age"\r\n\r\nold\r\n--B--\r\n'
+    assert asked({"template": template}, FORM, headers=MULTIPART) == (None, made)
+
+
+def test_a_form_without_a_boundary_is_empty(asked):
+    assert asked({"template": "{{name}}."}, FORM, headers={"Content-Type": "multipart/form-data"}) == (None, b".")
