@@ -145,6 +145,17 @@ def test_a_reference_that_somebody_else_just_made_counts(etcd: EtcdProcess) -> N
     play(scenario)
 
 
+def test_an_empty_array_is_an_empty_object(etcd: EtcdProcess) -> None:
+    async def scenario() -> None:
+        async with desk(etcd) as api:
+            status, body = await api.ask("POST", "services", [])
+            assert (status, set(body["value"])) == (201, {"id", "create_time", "update_time"})
+            assert (await api.ask("POST", "configs/validate", {"services": [[]], "upstreams": []}))[0] == 200
+            assert (await api.ask("POST", "configs/validate", {"routes": [[], "x", None]}))[0] == 400
+
+    play(scenario)
+
+
 def test_ttl_makes_a_resource_go_by_itself(etcd: EtcdProcess) -> None:
     async def scenario() -> None:
         async with desk(etcd) as api:

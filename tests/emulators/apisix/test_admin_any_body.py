@@ -56,12 +56,15 @@ LIKELY = st.fixed_dictionaries(
         "labels": VALUES,
     },
 )
-BODIES = LIKELY | VALUES | st.binary(max_size=30)
+WHOLE = st.dictionaries(
+    st.sampled_from(sorted(BY_DIRECTORY)), st.lists(LIKELY | VALUES, max_size=2) | VALUES, max_size=2
+)
+BODIES = LIKELY | VALUES | WHOLE | st.sampled_from([{}, []]) | st.binary(max_size=30)
 METHODS = st.sampled_from(["PUT", "POST", "PATCH"])
 PATHS = st.sampled_from(
     [f"{name}{rest}" for name in BY_DIRECTORY for rest in ("", "/1", "/1/plugins", "/1/upstream/nodes")]
     + ["consumers/jack/credentials/c", "secrets/vault/1", "secrets/gcp/1", "services/1/graphql_cost_decorations/d"]
-    + ["schema/validate/routes", "configs/validate", "plugin_metadata/key-auth", "plugin_metadata/http-logger"]
+    + ["schema/validate/routes", *["configs/validate"] * 6, "plugin_metadata/key-auth", "plugin_metadata/http-logger"]
 )
 #: bodies at which the real gateway's Lua stumbles are 500 there and here: scalars where an object is needed, and paths
 #: without the name that they need

@@ -101,6 +101,7 @@ def _name(item: Any) -> Any:
 
 async def item_problem(directory: str, item: Any, desk: Desk) -> str | None:
     """What is wrong with one resource, or None."""
+    item = {} if item == [] else item  # Lua knows one empty table
     id_ = item.get("id") if isinstance(item, dict) else None
     kind: Kind | None = BY_DIRECTORY.get(directory)
     manager = ""

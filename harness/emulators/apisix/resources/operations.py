@@ -234,6 +234,8 @@ def _given(call: Call) -> Any:
     """The body; what isn't a table makes the real gateway's Lua stumble."""
     if call.body is NO_BODY or call.body is False:
         raise Refused("missing configurations")
+    if call.body == [] and isinstance(call.body, list):
+        return {}  # Lua knows one empty table
     if isinstance(call.body, (dict, list)) or (isinstance(call.body, str) and not call.kind.has_id):
         return call.body
     raise Crashed
