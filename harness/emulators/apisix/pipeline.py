@@ -41,7 +41,7 @@ class Journey(Forward):
     before_proxy → forward (read the body, try nodes) → header_filter → body_filter → log.
     """
 
-    __slots__ = ("_encoder", "_filters", "_gathered", "_plan", "_started_answer", "exchange", "gateway", "over")
+    __slots__ = ("_encoder", "_filters", "_gathered", "_plan", "_started_answer", "gateway", "over")
 
     def __init__(self, gateway: DataPlane, exchange: Exchange, ctx: Context) -> None:
         self.gateway = gateway

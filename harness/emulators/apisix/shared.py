@@ -72,10 +72,11 @@ class SharedStore:
 
     def ttl(self, key: str) -> float | None:
         """Seconds left, 0 for a key without expiry, None for a missing one."""
-        held = self._live(key)
-        if held is None:
-            return None
-        return held[1] - self._clock.time() if held[1] else 0
+        held = self._held.get(key)
+        if held is None or not held[1]:
+            return None if held is None else 0
+        left = held[1] - self._clock.time()
+        return left if left > 0 else None
 
     def delete(self, key: str) -> None:
         """Forget a key."""

@@ -14,6 +14,7 @@ from harness.emulators.apisix.proxy.upstream import Pool, UpstreamConnection
 if TYPE_CHECKING:
     from harness.emulators.apisix.balance.node import Node
     from harness.emulators.apisix.compiled import Upstream
+    from harness.emulators.apisix.proxy.listener import Exchange
 
 _GRPC: Final = frozenset({"grpc", "grpcs"})
 #: proxy_next_upstream without "non_idempotent": not sent again once it may have arrived
@@ -34,6 +35,7 @@ class Forward:
         "connection",
         "ctx",
         "deadline",
+        "exchange",
         "forwarded",
         "head_seen",
         "host",
@@ -48,6 +50,7 @@ class Forward:
     )
 
     ctx: Context
+    exchange: Exchange
     loop: asyncio.AbstractEventLoop
     upstream: Upstream
     node: Node
@@ -168,7 +171,7 @@ class Forward:
         ctx = self.ctx
         body = self.body
         upgrade, wanted = self.upgrade
-        data = request_head(ctx, self.host, None if body is None else len(body), upgrade, wanted)
+        data = request_head(ctx, self.exchange.head, self.host, None if body is None else len(body), upgrade, wanted)
         if body:
             data += body
         bodyless = (ctx.upstream_method or ctx.method) == "HEAD"

@@ -62,6 +62,7 @@ class Head:
         "size",
         "target",
         "version",
+        "written",
     )
 
     def __init__(
@@ -81,6 +82,8 @@ class Head:
         self.fields = fields
         #: the fields with which the data plane begins, once it has made them
         self.outgoing: list[Field] | None = None
+        #: those as text for the upstream (see outgoing.py)
+        self.written: tuple[str, str] | None = None
         self.host = "_"
         self.named_host = ""
         self.forwarded = False
