@@ -148,16 +148,21 @@ async def fan_out(clients: list[Client], runs: int, change: Callable[[int], Awai
     """Milliseconds from just before a change until each client has the push, over all runs."""
     samples: list[float] = []
     for client in clients:
+        await client.call("HealthCheckRequest", {})  # whoever waited through a long set-up is no silent client now
+    for client in clients:
         client.lazy = True
     for run in range(runs):
         for client in clients:
             client.arrived.clear()
         start = time.perf_counter()
         await change(run)
-        for _ in range(500):
+        for _ in range(3000):
             await asyncio.sleep(0.01)
             if all(client.arrived for client in clients):
                 break
+        missing = sum(not client.arrived for client in clients)
+        if missing:
+            raise RuntimeError(f"{missing} of {len(clients)} clients saw no push within 30 s")
         samples += [(client.arrived[0] - start) * 1000 for client in clients]
         for client in clients:
             client.digest()
