@@ -10,7 +10,9 @@ from harness.model import Platform, Service
 from harness.wait import until
 
 #: What a gateway answers while a route or its upstream isn't there yet.
-NOT_YET = frozenset({404, 502, 503, 504})
+NOT_YET = frozenset({502, 503, 504})
+#: What a gateway says when no route matches; a service's own 404 is an answer.
+NO_ROUTE = b"404 Route Not Found"
 
 
 class RoutedProbe:
@@ -50,10 +52,10 @@ class RoutedProbe:
         try:
             self._connection.request("GET", path, headers=headers)
             answer = self._connection.getresponse()
-            answer.read()
+            body = answer.read()
         except (OSError, http.client.HTTPException) as error:
             self._connection.close()
             self._last = f"GET {path}: {error}"
             return False
         self._last = f"GET {path}: {answer.status}"
-        return answer.status not in NOT_YET
+        return answer.status not in NOT_YET and not (answer.status == 404 and NO_ROUTE in body)

@@ -62,19 +62,28 @@ def _is_our_own(platform: Platform, service: Service) -> bool:
 
 
 def _stand_ins(client: docker.DockerClient, names: Sequence[str], say: local.Say) -> dict[str, str]:
-    """Made anew when their sources have changed: what runs is what is in the folder."""
-    from harness.engines.images import settings
-    from harness.engines.images.build import build, chosen
-    from harness.engines.images.offline.catalogue import catalogue
-
+    """Our own, as their sources are now."""
     tags = {name: pins.stub_image(name) for name in names}
     if missing := [name for name, tag in tags.items() if not daemon.fingerprint_of(client, tag)]:
         raise EngineUnavailable(
             f"there is no {tags[missing[0]]} here", where=missing[0], mend="`harness images build --offline` makes it"
         )
-    told = settings.read()
-    build(client, chosen(catalogue(told), names) if names else [], told, tell=lambda *_: None, say=say)
+    if names:
+        make_current(client, names, say)
     return tags
+
+
+def make_current(client: docker.DockerClient, names: Sequence[str], say: local.Say) -> None:
+    """Make those of our own images anew whose sources have changed: what runs is what is in the folder.
+
+    `names` are those of `harness images build --only`. Raises BuildFailed.
+    """
+    from harness.engines.images import settings
+    from harness.engines.images.build import build, chosen
+    from harness.engines.images.offline.catalogue import catalogue
+
+    told = settings.read()
+    build(client, chosen(catalogue(told), names), told, tell=lambda *_: None, say=say)
 
 
 # --- a team's own

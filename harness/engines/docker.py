@@ -87,7 +87,10 @@ class DockerEngine:
 
     def _image(self, name: str, component: str) -> str:
         say = self._telling(name)
-        return images.ensure(self._client, component, say=say).reference
+        found = images.ensure(self._client, component, say=say)
+        if found.origin == "emulated":
+            building.make_current(self._client, [f"{component}-emulator"], say)
+        return found.reference
 
     def _telling(self, component: str) -> Callable[[str], None]:
         return lambda line: self._progress(Status(component, "starting", detail=line))

@@ -13,6 +13,7 @@ from harness import processes
 from harness.engines.replicas import CommandReplica, Launch, WarmParent, WarmReplica
 from harness.errors import EngineUnavailable, NotReady
 from harness.ports import free_port
+from harness.wait import until
 
 SERVER = """
 import os
@@ -82,8 +83,8 @@ def test_stop_lets_it_leave(warm):
 def test_pause_freezes_and_resume_wakes(replica):
     replica.pause()
     assert replica.state == "paused"
-    state = Path(f"/proc/{replica.pid}/stat").read_text().rpartition(")")[2].split()[0]
-    assert state == "T"
+    stat = Path(f"/proc/{replica.pid}/stat")
+    until(lambda: stat.read_text().rpartition(")")[2].split()[0] == "T", 5, awaited="the signal's effect")
     replica.resume()
     assert replica.state == "ready"
 

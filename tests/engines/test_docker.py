@@ -1,0 +1,212 @@
+"""The docker engine on the sample platform: readiness, addresses, process and network control, and no leaks."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.engines.containers import ownership
+from harness.errors import EngineUnavailable
+from harness.stack import Stack
+from harness.wait import until
+
+pytestmark = [pytest.mark.docker, pytest.mark.timeout(240)]
+SMALL = """
+name: small
+nacos: {namespace: small, group: SMALL}
+services:
+  bi-basic:
+    replicas: 2
+    ports: {http: 8080, grpc: 9090}
+    image: IMAGE
+    resources: {cpu: 500m, memory: 256Mi}
+    gateway: {route_prefix: /basic, nacos_service: bi-basic}
+"""
+
+
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory, docker_engine):
+    from harness.engines.images import pins
+
+    image = os.environ.get("HARNESS_BI_BASIC_IMAGE") or pins.stub_image("bi-basic")
+    file = tmp_path_factory.mktemp("small") / "platform.yaml"
+    file.write_text(SMALL.replace("IMAGE", image))
+    return file
+
+
+@pytest.fixture(scope="module")
+def stack(platform):
+    with Stack.start(platform, engine="docker") as running:
+        yield running
+
+
+@pytest.fixture
+def replica(stack):
+    yield stack.service("bi-basic").replicas[0]
+    stack.reset()
+
+
+def status(stack, path="/basic/healthz"):
+    connection = http.client.HTTPConnection(stack.endpoints.gateway_http.removeprefix("http://"), timeout=5)
+    connection.request("GET", path)
+    return connection.getresponse().status
+
+
+def test_the_gateway_reaches_what_registered_itself(stack):
+    assert status(stack) == 200
+    found = {
+        f"{host['ip']}:{host['port']}" for host in stack.nacos.instances("bi-basic", group="SMALL", namespace="small")
+    }
+    assert found == set(stack.engine.addresses()["bi-basic"])
+
+
+def test_versions_say_what_is_real(stack):
+    assert set(stack.engine.versions) == {"etcd", "nacos", "gateway"}
+    assert all(text.startswith(("real", "emulated")) for text in stack.engine.versions.values())
+
+
+def test_limits_are_the_declared_ones(stack, docker_engine):
+    (first, _) = stack.engine.replicas("bi-basic")
+    host = docker_engine.containers.get(first.container.get_wrapped_container().name).attrs["HostConfig"]
+    assert (host["CpuQuota"] / host["CpuPeriod"], host["Memory"]) == (0.5, 256 * 2**20)
+
+
+def test_all_ports_are_on_the_loopback(stack, docker_engine):
+    ours = docker_engine.containers.list(filters={"label": f"{ownership.OWNER}={ownership.labels()[ownership.OWNER]}"})
+    bound = [b["HostIp"] for c in ours for bindings in c.ports.values() for b in bindings or ()]
+    assert bound and set(bound) == {"127.0.0.1"}
+
+
+def test_a_killed_replica_comes_back_where_it_was(stack, replica):
+    inside, pid = replica.inside, replica.pid
+    replica.kill()
+    assert (replica.state, replica.pid) == ("dead", None)
+    replica.restart()
+    assert (replica.state, replica.inside) == ("ready", inside) and replica.pid != pid
+    assert replica.ask("GET", "/readyz")["status"] == "ready"
+
+
+def test_pause_and_resume(replica):
+    replica.pause()
+    assert replica.state == "paused"
+    replica.resume()
+    assert replica.state == "ready"
+
+
+def test_one_cut_off_the_network_is_unreachable_until_it_is_back(stack, replica):
+    replica.disconnect()
+    assert replica.state == "cut"
+    with pytest.raises(OSError, match="publishes no port"):
+        replica.ask("GET", "/readyz")
+    assert status(stack) == 200, "the other one answers"
+    replica.connect()
+    until(lambda: replica.ask("GET", "/healthz")["status"] == "ok", 10, awaited="the replica")
+
+
+def test_a_reset_brings_back_the_cut_the_dead_and_the_scaled(stack):
+    service = stack.service("bi-basic")
+    service.scale(3)
+    assert len(service.replicas) == 3
+    service.replicas[0].kill()
+    service.replicas[1].disconnect()
+    stack.reset()
+    assert [replica.state for replica in service] == ["ready", "ready"]
+
+
+def test_a_slow_link_is_slow_or_refused_with_the_mend(replica):
+    try:
+        replica.slow_link(delay=0.1)
+    except EngineUnavailable as refusal:
+        assert "sch_netem" in str(refusal) or "harness images build" in str(refusal)
+        return
+    assert until(lambda: replica.ask("GET", "/healthz"), 10, awaited="an answer")
+
+
+def test_logs_are_there_in_memory_and_in_files(stack, replica):
+    replica.ask("GET", "/healthz")
+    assert "ready" in stack.engine.logs("bi-basic/0", 50)
+    (file,) = stack.engine.log_files("bi-basic/0")
+    until(lambda: "ready" in file.read_text(), 5, awaited="the log file")
+
+
+def test_an_unknown_service_is_told(stack):
+    with pytest.raises(LookupError, match="bi-basic"):
+        stack.engine.replicas("nobody")
+
+
+OWNER = """
+import sys, time
+from pathlib import Path
+from harness.stack import Stack
+stack = Stack.start(Path(sys.argv[1]), engine="docker")
+from harness import processes
+print("ready", processes.mark(), flush=True)
+time.sleep(120)
+"""
+
+
+def left(client, mark: str) -> list[str]:
+    query = {"label": f"{ownership.OWNER}={mark}"}
+    return [f.name for f in (*client.containers.list(all=True, filters=query), *client.networks.list(filters=query))]
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_nothing_outlives_its_owner(platform, docker_engine, how):
+    process = subprocess.Popen([sys.executable, "-c", OWNER, str(platform)], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    word, _, mark = process.stdout.readline().partition(" ")
+    assert word == "ready", "the stack did not start"
+    assert len(left(docker_engine, mark.strip())) == 6
+    process.send_signal(how)
+    process.wait()
+    process.stdout.close()
+    until(lambda: not left(docker_engine, mark.strip()), 60, awaited="the end of all containers and their network")
+
+
+def test_a_sweep_takes_only_what_has_no_owner(docker_engine, monkeypatch):
+    mine = docker_engine.networks.create("bi-harness-test-mine", labels=ownership.labels())
+    stale = docker_engine.networks.create("bi-harness-test-stale", labels={ownership.OWNER: f"{os.getpid()}-1-abcd"})
+    try:
+        assert ownership.sweep(docker_engine) == ["bi-harness-test-stale"]
+        assert [n.id for n in docker_engine.networks.list(names=["bi-harness-test-mine"])] == [mine.id]
+    finally:
+        for network in docker_engine.networks.list(ids=[mine.id, stale.id]):
+            network.remove()
+
+
+GREETING = """
+ARG BASE
+FROM ${BASE} AS builder
+ARG GREETING
+RUN echo "${GREETING}" > /greeting
+FROM ${BASE} AS runtime
+COPY --from=builder /greeting /www/healthz
+CMD ["python", "-m", "http.server", "8000", "--directory", "/www"]
+"""
+
+
+def test_a_service_is_built_from_its_own_repository(tmp_path, docker_engine):
+    from harness.engines.images import pins
+
+    repository = tmp_path / "orders"
+    repository.mkdir()
+    (repository / "Dockerfile").write_text(GREETING)
+    (tmp_path / "platform.yaml").write_text(
+        f"""
+name: shop
+services:
+  orders:
+    replicas: 1
+    ports: {{http: 8000}}
+    build: {{context: orders, target: runtime, args: {{BASE: "{pins.BASE}", GREETING: hello from the build}}}}
+    gateway: {{route_prefix: /orders, upstream_url: "http://${{service:orders}}", auth: none}}
+"""
+    )
+    with Stack.start(Path(tmp_path / "platform.yaml"), engine="docker") as shop:
+        assert status(shop, "/orders/healthz") == 200
