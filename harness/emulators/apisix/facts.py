@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from harness.emulators.apisix.plugins.metrics import GatewayFacts
+from harness.emulators.apisix.proxy.http1 import ServerConnection
 
 if TYPE_CHECKING:
     from harness.emulators.apisix.gateway import Gateway
@@ -67,7 +68,8 @@ def _health(gateway: Gateway) -> list[tuple[str, str, str, bool]]:
 def _connections(listeners: Iterable[Listener]) -> Mapping[str, int]:
     open_now = [connection for listener in listeners for connection in listener.connections]
     accepted = sum(listener.accepted for listener in listeners)
-    busy = sum(connection.busy for connection in open_now)
+    # an HTTP/2 connection counts as one that writes, as in nginx
+    busy = sum(not isinstance(connection, ServerConnection) or connection.busy for connection in open_now)
     return {
         "accepted": accepted,
         "active": len(open_now),
