@@ -102,7 +102,7 @@ def bench() -> Iterator[Bench]:
         bench.close()
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(method=METHODS, path=PATHS, body=BODIES)
 def test_every_body_gets_a_reasoned_answer(bench: Bench, method: str, path: str, body: Any) -> None:
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
