@@ -175,9 +175,10 @@ class DataPlane:
         """The client certificate of an upstream's `tls`, its own or that of an `ssl` resource."""
         tls = upstream.conf.get("tls") or {}
         held = self.store.get("ssls").get(str(tls.get("client_cert_id")))
-        pair = (held.value["cert"], held.value["key"]) if held else (tls.get("client_cert"), tls.get("client_key"))
-        if pair[0] and pair[1]:
-            load_pair(context, *pair)
+        cert = held.value["cert"] if held else tls.get("client_cert")
+        key = held.value["key"] if held else tls.get("client_key")
+        if cert and key:
+            load_pair(context, cert, key)
 
     def untrusted(self, ctx: Context) -> bool:
         """Whether a request over TLS lacks a client certificate that its SNI or its Host asks for (init.lua)."""

@@ -412,8 +412,8 @@ def head_bytes(line: str, fields: list[Field], chunked: bool, keep_alive: bool) 
 
 def head_parts(line: str, fields: list[Field], chunked: bool, keep_alive: bool) -> tuple[bytes, bytes]:
     """A head as `head_bytes`, parted where plugins' own fields stand."""
-    first = []
-    rest = []
+    first: list[str] = []
+    rest: list[str] = []
     for lower, name, value in fields:
         (first if lower in _FIRST else rest).append(f"{name}: {value}\r\n")
     if chunked:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from uvloop.loop import SSLProtocol
+from uvloop.loop import SSLProtocol  # type: ignore[attr-defined]  # its stubs leave the class out
 
 from harness.emulators.apisix.proxy import client_hello
 from harness.emulators.apisix.proxy.client_hello import NotTls

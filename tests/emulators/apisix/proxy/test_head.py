@@ -156,7 +156,7 @@ _PIECES = st.sampled_from(
 )
 
 
-@settings(max_examples=3000, deadline=None)
+@settings(max_examples=1500, deadline=None)
 @given(st.lists(_PIECES, max_size=14), st.booleans())
 def test_fast_reading_equals_the_exact_one(pieces: list[bytes], ended: bool) -> None:
     data = b"GET / HTTP/1.1\r\nHost: a.test\r\n" * (len(pieces) % 2) + b"".join(pieces) + b"\r\n\r\n" * ended
