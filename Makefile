@@ -17,10 +17,13 @@ scenarios: $(RUN) ## the main job: the scenarios on the embedded engine (no Dock
 	$(BIN)/pytest scenarios $(ARGS)
 
 test: $(DEV) ## the harness's own tests
-	$(BIN)/pytest tests -m "not docker" $(XDIST) $(ARGS)
+	$(BIN)/pytest tests -m "not docker and not interop" $(XDIST) $(ARGS)
 
 test-docker: $(DEV) ## the tests that build images and run containers; without a daemon they say so
 	$(BIN)/pytest tests -m docker $(ARGS)
+
+test-interop: $(DEV) ## the official Nacos clients against the embedded Nacos (a first run downloads and builds them)
+	$(BIN)/pytest tests/interop -n 4 --dist loadgroup $(ARGS)
 
 check: $(DEV) ## lint, format, types, architecture
 	$(BIN)/ruff check .
@@ -55,4 +58,4 @@ $(DEV): pyproject.toml | $(VENV)/bin/python
 	@$(SHELL) tools/install.sh $(VENV) ".[dev]"
 	@touch $@ $(RUN)
 
-.PHONY: help scenarios test test-docker check load up format proto clean
+.PHONY: help scenarios test test-docker test-interop check load up format proto clean
