@@ -72,7 +72,6 @@ def _recipe(server: Server, checkout: Path | None) -> Recipe:
         "RUNTIME_IMAGE": pins.JRE,
         "MODULE": server.folder,
         "MAIN_CLASS": server.main,
-        "MAIN_JAR": f"{server.module}-{server.version}.jar",
         "READY_URL": server.ready,
     }
     return Recipe(

@@ -14,6 +14,7 @@ fi
 # shellcheck disable=SC2086  # JAVA_OPT is words
 exec java -server "-Xms${JVM_XMS:-256m}" "-Xmx${JVM_XMX:-512m}" ${JVM_XMN:+"-Xmn${JVM_XMN}"} \
     -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:-OmitStackTraceInFastThrow -Xshare:auto \
-    -Dnacos.standalone=true -Dnacos.home="${home}" -Dderby.system.home="${home}/data" ${JAVA_OPT:-} \
-    -cp "${home}/lib/${MAIN_JAR}:${home}/lib/*" "${MAIN_CLASS}" \
+    -Dnacos.standalone=true -Duser.home="${home}" -Dnacos.home="${home}" -Dnacos.logs.path="${home}/logs" \
+    -Dderby.stream.error.file="${home}/logs/derby.log" ${JAVA_OPT:-} \
+    -cp "$(cat ${home}/lib/classpath)" "${MAIN_CLASS}" \
     "--spring.config.additional-location=file:${home}/conf/" --server.max-http-request-header-size=524288
