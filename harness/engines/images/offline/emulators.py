@@ -47,10 +47,16 @@ def _recipe(component: str) -> Recipe:
     )
 
 
+def _modules() -> Context:
+    """The ground floor and the emulators: what stands above them doesn't change their images."""
+    files = python_files("harness")
+    return {path: file for path, file in files.items() if path.count("/") == 1 or path.startswith("harness/emulators/")}
+
+
 def sources() -> Context:
     """All that the emulators' images are made of."""
     return {
-        **python_files("harness"),
+        **_modules(),
         "requirements.txt": pinned(PACKAGES),
         "apisix-config.yaml": beside("emulator", "apisix-config.yaml"),
     }
