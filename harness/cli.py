@@ -109,9 +109,20 @@ def render(
     platform: PlatformFile = DEFAULT_PLATFORM,
     env: Environment = "dev",
     show_secrets: Annotated[bool, typer.Option("--show-secrets", help="print secrets in clear")] = False,
+    as_format: Annotated[str, typer.Option("--format", help="text, or compose: docker-compose.yml")] = "text",
 ) -> None:
     """Print the APISIX resources and Nacos records that the platform compiles to."""
     from harness.model import load_platform
+
+    if as_format == "compose":
+        from harness.engines.compose import compose_text, config_text
+
+        loaded = load_platform(platform, env)
+        loaded.directory.joinpath("apisix-config.yaml").write_text(config_text())
+        sys.stdout.write(compose_text(loaded, Path.cwd()))
+        return
+    if as_format != "text":
+        raise typer.BadParameter(f"{as_format!r} is neither text nor compose", param_hint="--format")
     from harness.model import render as render_platform
 
     sys.stdout.write(render_platform(load_platform(platform, env), show_secrets=show_secrets))

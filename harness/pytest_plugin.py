@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -16,12 +16,15 @@ if TYPE_CHECKING:
 
 DEFAULT_PLATFORM = "stubs/platform.yaml"
 STACK = pytest.StashKey["Stack"]()
+RAN = pytest.StashKey[list[str]]()
+#: The engines of which one stack is all that a machine should run: with xdist the workers share it.
+SHARED = frozenset({"docker"})
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """--engine, --env, --platform, --keep-stack."""
     group = parser.getgroup("harness", "the platform that scenarios run against")
-    group.addoption("--engine", default="embedded", help="where the platform runs: embedded (default)")
+    group.addoption("--engine", default="embedded", help="where the platform runs: embedded (default), docker")
     group.addoption("--env", default="dev", help="the environment, DEPLOY_ENV (default: dev)")
     group.addoption("--platform", default=None, metavar="FILE", help=f"the platform file (default: {DEFAULT_PLATFORM})")
     group.addoption("--keep-stack", action="store_true", help="after the last test keep the stack until Ctrl-C")
@@ -34,13 +37,29 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError("--keep-stack keeps one stack: run without -n")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With one stack for all, one worker runs all: its tests change the stack and can't run at the same time anyway."""
+    if config.getoption("--engine") not in SHARED or config.getoption("dist") == "each":
+        return None
+    from xdist.scheduler import LoadScopeScheduling
+
+    class OneWorker(LoadScopeScheduling):  # type: ignore[misc]
+        """Every test is in the same scope, and a scope is never split."""
+
+        def _split_scope(self, nodeid: str) -> str:
+            return "the stack"
+
+    return OneWorker(config, log)
+
+
 def _platform(config: pytest.Config) -> Path:
     return Path(config.getoption("--platform") or config.rootpath / DEFAULT_PLATFORM)
 
 
 @pytest.fixture(scope="session")
 def stack(request: pytest.FixtureRequest) -> Iterator[Stack]:
-    """The running platform; one per session, and one per xdist worker."""
+    """The running platform; one per session, with xdist one per worker (with containers: one in all)."""
     from harness.errors import HarnessError
     from harness.stack import Stack
 
@@ -134,7 +153,26 @@ def pytest_report_header(config: pytest.Config) -> str | None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """What ran: each component, real or emulated, and how long the stack took to be ready."""
     running = config.stash.get(STACK, None)
-    if running is None:
-        return
+    by_workers: list[str] = config.stash.get(RAN, list[str]())
+    for line in [_ran(running)] if running else by_workers:
+        terminalreporter.write_line(line)
+
+
+def _ran(running: Stack) -> str:
     parts = [f"{component} {what}" for component, what in running.engine.versions.items()]
-    terminalreporter.write_line(f"harness: {', '.join(parts)}; ready after {running.timings['ready']} s")
+    return f"harness: {', '.join(parts)}; ready after {running.timings['ready']} s"
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """As a worker of xdist: have the one that reports tell what ran here."""
+    output, running = getattr(session.config, "workeroutput", None), session.config.stash.get(STACK, None)
+    if output is not None and running is not None:
+        output["harness"] = _ran(running)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Keep what a worker of xdist told."""
+    if told := getattr(node, "workeroutput", {}).get("harness"):
+        node.config.stash.setdefault(RAN, []).append(told)

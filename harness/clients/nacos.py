@@ -17,6 +17,25 @@ PUBLIC = "public"
 DEFAULT_GROUP = "DEFAULT_GROUP"
 
 
+#: Where a fresh server is given its first password: 3.x, then 2.x from 2.4 on.
+FIRST_PASSWORD = ("/nacos/v3/auth/user/admin", "/nacos/v1/auth/users/admin")
+
+
+def set_first_password(url: str, password: str) -> None:
+    """Give a fresh server the password of its user `nacos`; one that has one is left alone.
+
+    Raises RemoteError when it is refused, OSError when the server can't be reached.
+    """
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    connection = Connection(url)
+    for path in FIRST_PASSWORD:
+        answer = connection.ask("POST", path, urlencode({"password": password}), form)
+        if answer.status not in (404, 405, 501):
+            break
+    if answer.status >= 400 and answer.status != 409:
+        raise RemoteError("Nacos refused its first password", status=answer.status, body=answer.text, where=url)
+
+
 class NacosNamespace(Protocol):
     """A namespace to create."""
 

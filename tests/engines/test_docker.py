@@ -210,3 +210,24 @@ services:
     )
     with Stack.start(Path(tmp_path / "platform.yaml"), engine="docker") as shop:
         assert status(shop, "/orders/healthz") == 200
+
+
+TWO_FILES = """
+def test_a(stack): print("stack", stack.endpoints.gateway_http)
+def test_b(stack): ...
+def test_c(): ...
+"""
+
+
+def test_workers_of_xdist_share_one_stack(platform, docker_engine, tmp_path):
+    for name in ("test_one.py", "test_two.py"):
+        (tmp_path / name).write_text(TWO_FILES)
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-n", "2", "-v", "--engine", "docker"]
+    done = subprocess.run(
+        [*command, "--platform", str(platform)], cwd=tmp_path, capture_output=True, text=True, timeout=200
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    workers = {line.split("]")[0] for line in done.stdout.splitlines() if "PASSED" in line}
+    assert len(workers) == 1
+    assert "6 passed" in done.stdout
+    assert "harness: etcd real" in done.stdout, "what ran is told by the worker that ran it"

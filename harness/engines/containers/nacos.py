@@ -7,16 +7,13 @@ import secrets
 from typing import Any, Self
 
 from harness.clients import NacosClient
-from harness.clients.http import Connection
+from harness.clients.nacos import set_first_password
 from harness.engines.containers.base import HarnessContainer
 from harness.engines.containers.readiness import AnyOf, HttpAnswers
-from harness.errors import RemoteError
 from harness.ports import free_port
 
 #: Nacos' SDKs find its gRPC port this far above the HTTP port, which the published ports keep.
 GRPC_OFFSET = 1000
-#: Where the first password is set, by major version: 3.x, then 2.x from 2.4 on.
-FIRST_PASSWORD = ("/nacos/v3/auth/user/admin", "/nacos/v1/auth/users/admin")
 
 
 class NacosContainer(HarnessContainer):
@@ -66,18 +63,8 @@ class NacosContainer(HarnessContainer):
         """Wait until it serves, and give the real one its first password."""
         super().ready(timeout)
         if not self.emulated:
-            self._set_first_password()
+            set_first_password(self.url(self.HTTP), self.password)
         return self
-
-    def _set_first_password(self) -> None:
-        form = {"Content-Type": "application/x-www-form-urlencoded"}
-        connection = Connection(self.url(self.HTTP))
-        for path in FIRST_PASSWORD:
-            answer = connection.ask("POST", path, f"password={self.password}", form)
-            if answer.status not in (404, 405, 501):
-                break
-        if answer.status >= 400 and answer.status != 409:  # 409: it has one, after a restart
-            raise RemoteError("Nacos refused its first password", status=answer.status, body=answer.text)
 
     def client(self) -> NacosClient:
         """A client of it, logged in."""
