@@ -1,10 +1,10 @@
-"""A client of Nacos' HTTP API v1: configuration, naming, namespaces; logs in by itself when it has a user."""
+"""A client of Nacos' HTTP API: configuration, naming, namespaces; by v1, and by v3 where v1 is gone; it logs in by itself."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 from urllib.parse import urlencode
 
@@ -98,14 +98,32 @@ class NacosClient:
 
     def configs(self, *, namespace: str = PUBLIC) -> dict[tuple[str, str], tuple[str, str]]:
         """Every configuration of a namespace: (group, data ID) → (content, type); at most 500."""
-        query = {"search": "accurate", "dataId": "", "group": "", "pageNo": "1", "pageSize": "500"}
-        answer = self._ask("GET", "/v1/cs/configs", {**query, "tenant": _tenant(namespace)}).json()
-        found = answer["pageItems"] or []
-        return {(item["group"], item["dataId"]): (item["content"], item.get("type") or "text") for item in found}
+        pages = {"search": "blur", "dataId": "", "pageNo": "1", "pageSize": "500"}
+        v1 = ("/v1/cs/configs", {**pages, "group": "", "tenant": _tenant(namespace)})
+        v3 = ("/v3/admin/cs/config/list", {**pages, "groupName": "", "namespaceId": namespace})
+        answer = self._either(lambda: self._ask("GET", *v1), lambda: self._ask("GET", *v3)).json()
+        found = answer.get("data", answer)["pageItems"] or []
+        return {
+            (group, item["dataId"]): (
+                self.config(item["dataId"], group=group, namespace=namespace) or "",
+                item.get("type") or "text",
+            )
+            for item in found
+            for group in (item.get("group") or item["groupName"],)
+        }
 
-    def _found(self, ask: Any) -> str | None:
+    def _either(self, old: Callable[[], Answer], new: Callable[[], Answer]) -> Answer:
+        """By API v1, or by v3 where the server has left it behind: 3.x answers 410 to what its console used."""
         try:
-            answer: Answer = ask()
+            return old()
+        except RemoteError as error:
+            if error.status not in (404, 410):
+                raise
+            return new()
+
+    def _found(self, ask: Callable[[], Answer]) -> str | None:
+        try:
+            answer = ask()
         except RemoteError as error:
             if error.status == 404:
                 return None
@@ -172,16 +190,27 @@ class NacosClient:
     def create_namespace(self, id: str, name: str, description: str = "") -> bool:
         """Create a namespace; False when it is there already."""
         fields = {"customNamespaceId": id, "namespaceName": name, "namespaceDesc": description}
-        return self._ask("POST", "/v1/console/namespaces", form=fields).text.strip() == "true"
+        answer = self._either(
+            lambda: self._ask("POST", "/v1/console/namespaces", form=fields),
+            lambda: self._ask("POST", "/v3/admin/core/namespace", form={**fields, "namespaceId": id}),
+        )
+        return answer.json() in (True,) or (isinstance(answer.json(), dict) and bool(answer.json()["data"]))
 
     def namespaces(self) -> dict[str, str]:
         """The namespaces' names by id; the one that is always there is "public", whatever the server's version."""
-        found = self._ask("GET", "/v1/console/namespaces").json()["data"]
+        found = self._either(
+            lambda: self._ask("GET", "/v1/console/namespaces"),
+            lambda: self._ask("GET", "/v3/admin/core/namespace/list"),
+        ).json()["data"]
         return {space["namespace"] or PUBLIC: space["namespaceShowName"] for space in found}
 
     def delete_namespace(self, id: str) -> None:
         """Delete a namespace, not what is in it; one that isn't there is fine."""
-        self._ask("DELETE", "/v1/console/namespaces", {"namespaceId": id})
+        query = {"namespaceId": id}
+        self._either(
+            lambda: self._ask("DELETE", "/v1/console/namespaces", query),
+            lambda: self._ask("DELETE", "/v3/admin/core/namespace", query),
+        )
 
     def apply(self, namespaces: Iterable[NacosNamespace], configs: Iterable[NacosConfig]) -> None:
         """Create the namespaces and publish the configurations, in the order given."""

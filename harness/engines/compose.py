@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+import harness
 from harness.engines.images.pins import PINS, STUBS, stub_image
 from harness.engines.images.references import variable
 from harness.errors import SpecError
@@ -103,7 +104,7 @@ def _apisix(platform: Platform, beside: Path) -> dict[str, Any]:
 
 
 def _configure(platform: Platform, beside: Path) -> dict[str, Any]:
-    """Applies the platform once: our emulator's image holds what that takes."""
+    """Applies the platform once, with our emulator's image as the Python that has the packages it takes."""
     return {
         "image": PINS["apisix"].emulated,
         "depends_on": ["apisix", "nacos"],
@@ -114,7 +115,10 @@ def _configure(platform: Platform, beside: Path) -> dict[str, Any]:
             "APISIX_ADMIN_KEY": ADMIN_KEY,
             "NACOS": f"http://{USER}:{PASSWORD}@nacos:8848",
         },
-        "volumes": [f"{_relative(platform.directory, beside)}:/platform:ro"],
+        "volumes": [
+            f"{_relative(platform.directory, beside)}:/platform:ro",
+            f"{_relative(Path(harness.__file__).parent, beside)}:/opt/app/harness:ro",
+        ],
     }
 
 
