@@ -53,7 +53,10 @@ def build_images(only: Sequence[str] = (), *, stream: TextIO = sys.stderr) -> li
     chosen_settings = settings.read()
     recipes = chosen(catalogue(chosen_settings), only)
     display = Display(stream)
-    return build(daemon.connect(), recipes, chosen_settings, tell=display.tell, say=display.say)
+    results = build(daemon.connect(), recipes, chosen_settings, tell=display.tell, say=display.say)
+    if missing := [one.tag for one in results if one.failed and one.name in only]:
+        raise daemon.BuildFailed("it was asked for by name and can't be made here", where=missing[0])
+    return results
 
 
 def show_images(stream: TextIO = sys.stdout) -> None:
