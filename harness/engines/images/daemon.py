@@ -118,7 +118,7 @@ def _mend(last: str) -> str:
         return "name the certificates of your registry: HARNESS_CA_BUNDLE=/path/to/bundle.pem"
     if "Could not find artifact" in last:
         return (
-            "its modules are not in the registry: HARNESS_NACOS_SOURCE=/path/to/clone builds them from Nacos' sources"
+            "its modules are not in the registry: HARNESS_NACOS_SOURCE=/a/clone builds them from sources"
         )
     if "name resolution" in last or "resolve host" in last or "unreachable" in last or "timed out" in last:
         return (
