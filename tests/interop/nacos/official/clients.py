@@ -50,7 +50,7 @@ _JAVA = Build("java", "java", ("java", "javac", "mvn"), (_MAVEN,))
 def _java(name: str, module: str) -> Client:
     #: A small heap and a quick start: several of these run side by side on two cores.
     options = ("-Xmx192m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Duser.home=.")
-    classes = f"{{}}/{module}/target/classes:{{}}/{module}/target/lib/*"
+    classes = f"{{}}/{module}/target/classes:{{}}/{module}/target/dependency/*"
     return Client(name, _JAVA, ("java", *options, "-cp", classes, "Program"))
 
 

@@ -49,6 +49,10 @@ class Refused(Exception):
     """The SDK raised an error; the message is its own."""
 
 
+class Ended(Exception):
+    """The program has ended by itself; the message has the end of its log."""
+
+
 class Program:
     """One process with one application's clients in it."""
 
@@ -79,29 +83,34 @@ class Program:
         answer = self._until(lambda: self._answers.pop(number, None), ANSWER, f"the answer to {op}")
         if "error" in answer:
             raise Refused(answer["error"])
-        return answer["value"]
+        return answer.get("value")  # the Java client's JSON leaves null out
 
     def told_config(self, data_id: str, content: str, within: float) -> None:
         """Wait until a listener was last told this content."""
-        self._until(
-            lambda: self._last("config", "data_id", data_id, "content") == content, within, f"a listener's {content!r}"
-        )
+        awaited = f"a listener's {content[:80]!r}"
+        self._until(lambda: self._last("config", "data_id", data_id, "content") == content, within, awaited)
 
     def told_ports(self, service: str, ports: set[int], within: float) -> None:
         """Wait until a subscriber was last told exactly these ports."""
-        self._until(
-            lambda: set(self._last("hosts", "service", service, "ports") or ()) == ports, within, f"ports {ports}"
-        )
+        awaited = f"a subscriber's ports {ports}"
+        self._until(lambda: set(self._last("hosts", "service", service, "ports") or ()) == ports, within, awaited)
 
     def _last(self, event: str, key: str, name: str, field: str) -> Json:
         said = (e[field] for e in reversed(self._events) if e["event"] == event and e[key] == name)
         return next(said, None)
 
     def _until(self, check: Callable[[], Json], within: float, awaited: str) -> Json:
-        return until(check, within, awaited=awaited, state=self._state, logs=lambda: last_lines(self._log, 30))
+        def check_alive() -> Json:
+            alive = self._reader.is_alive()
+            found = check()
+            if not alive and not found:
+                raise Ended(f"exit code {self._process.wait()}\n{last_lines(self._log, 30)}")
+            return found
+
+        return until(check_alive, within, awaited=awaited, state=self._state, logs=lambda: last_lines(self._log, 30))
 
     def _state(self) -> str:
-        return f"exit code {self._process.poll()}, events {self._events[-5:]}"
+        return f"events {self._events[-5:]}"
 
     def kill(self) -> None:
         """`kill -9` of the application and of what it started: it dies without a word."""

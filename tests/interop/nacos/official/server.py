@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[4]
 
 
 class Server:
-    """`python -m harness.emulators.nacos` at `address`; `credentials` is `user:password`, or "" for no authentication."""
+    """`python -m harness.emulators.nacos` at `address`; `credentials` is `user:password`, "" for no authentication."""
 
     def __init__(self, folder: Path, credentials: str = "") -> None:
         self.port = free_port(offset=1000)

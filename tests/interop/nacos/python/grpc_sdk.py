@@ -51,7 +51,7 @@ class Application:
         return await self.config.remove_config(sdk.ConfigParam(data_id=data_id, group=group))
 
     async def listen(self, data_id: str, group: str) -> None:
-        async def told(tenant: str, data_id: str, group: str, content: str) -> None:
+        async def told(tenant: str, group: str, data_id: str, content: str) -> None:
             say({"event": "config", "data_id": data_id, "group": group, "content": content})
 
         await self.config.add_listener(data_id, group, told)
