@@ -1,4 +1,4 @@
-"""A client of Nacos' HTTP API: configuration, naming, namespaces; by v1, and by v3 where v1 is gone; it logs in by itself."""
+"""A client of Nacos' HTTP API v1, of v3 where v1 is gone: configuration, naming, namespaces; it logs in by itself."""
 
 from __future__ import annotations
 

@@ -72,7 +72,8 @@ def _etcd() -> dict[str, Any]:
     return {
         "image": _image("etcd"),
         "entrypoint": ["etcd"],
-        "command": ["--listen-client-urls", at, "--advertise-client-urls", at, "--data-dir", "/tmp/etcd"],
+        "command": ["--listen-client-urls", at, "--advertise-client-urls", at],
+        "environment": {"ETCD_DATA_DIR": "/tmp/etcd"},
         "ports": ["127.0.0.1:2379:2379"],
     }
 

@@ -132,7 +132,7 @@ class DockerEngine:
         """Until etcd, nacos or gateway is ready. Raises NotReady with its last log lines."""
         self._starting[component].result()
         self._containers[component].ready(timeout * PATIENCE)
-        self._progress(next(status for status in self.status() if status.component == component))
+        self._progress(self._component_status(component))
 
     @property
     def nacos(self) -> NacosAccess:
@@ -271,8 +271,11 @@ class DockerEngine:
 
     def _component_status(self, component: str) -> Status:
         container = self._containers[component]
-        if not self._starting[component].done():
+        starting = self._starting.get(component)
+        if starting is None or not starting.done():
             return Status(component, "starting", detail=container.about)
+        if error := starting.exception():
+            return Status(component, "dead", detail=str(error))
         first = {"etcd": EtcdContainer.PORT, "nacos": NacosContainer.HTTP, "gateway": ApisixContainer.HTTP}[component]
         state = "ready" if container.running else "dead"
         return Status(component, state, container.url(first) if container.running else "", detail=container.about)

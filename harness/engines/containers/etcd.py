@@ -19,6 +19,8 @@ class EtcdContainer(HarnessContainer):
     def __init__(self, image: str | None = None, **options: Any) -> None:
         super().__init__(image, **options)
         self.with_readiness(HttpAnswers(self.PORT, "/health"))
+        # not by a flag: etcd refuses to have both, and an image may have set the variable
+        self.with_env("ETCD_DATA_DIR", "/tmp/etcd")
         self.with_entrypoint("etcd").with_command(_arguments(self.PORT))
 
     def client(self) -> EtcdClient:
@@ -30,5 +32,5 @@ def _arguments(port: int) -> list[str]:
     at = f"http://0.0.0.0:{port}"
     # one member whose data nobody wants after a power cut: no vote to wait for, no sync to the disk
     quick = ["--heartbeat-interval", "10", "--election-timeout", "100", "--unsafe-no-fsync"]
-    listen = ["--listen-client-urls", at, "--advertise-client-urls", at, "--data-dir", "/tmp/etcd"]
+    listen = ["--listen-client-urls", at, "--advertise-client-urls", at]
     return [*listen, *quick, "--log-level", "warn"]
