@@ -117,7 +117,7 @@ def _mend(last: str) -> str:
     if "CERTIFICATE_VERIFY_FAILED" in last or "certificate" in last:
         return "name the certificates of your registry: HARNESS_CA_BUNDLE=/path/to/bundle.pem"
     if "Could not find artifact" in last:
-        return "its modules are not in the registry: HARNESS_NACOS_SOURCE=/a/clone builds them from sources"
+        return "its modules are not in this registry: load the official image, or let the emulator play its part"
     if "name resolution" in last or "resolve host" in last or "unreachable" in last or "timed out" in last:
         return (
             "HARNESS_BUILD_NETWORK=host builds on this machine's network; HTTPS_PROXY and PIP_INDEX_URL are passed on"

@@ -35,7 +35,6 @@ class BuildSettings:
     ca_bundle: Path | None = None
     network: str = ""
     debian_mirror: str = ""
-    nacos_source: Path | None = None
     base_image: str = ""
 
 
@@ -44,8 +43,8 @@ def read(environment: Mapping[str, str] = os.environ) -> BuildSettings:
 
     HARNESS_BUILD_ARGS names further variables to pass on (A,B,C), HARNESS_NETRC a .netrc for private registries,
     HARNESS_CA_BUNDLE their certificates, HARNESS_BUILD_NETWORK the builds' network (`host` where the bridge has no way
-    out), HARNESS_DEBIAN_MIRROR debootstrap's mirror, HARNESS_NACOS_SOURCE a clone of Nacos to build the server from,
-    HARNESS_BASE_IMAGE a Debian image with Python to start from where debootstrap can't run.
+    out), HARNESS_DEBIAN_MIRROR debootstrap's mirror, HARNESS_BASE_IMAGE a Debian image with Python to start from where
+    debootstrap can't run.
     """
     names = [*PASSED_ON, *filter(None, environment.get("HARNESS_BUILD_ARGS", "").replace(" ", "").split(","))]
     arguments = {name: environment[name] for name in names if environment.get(name)}
@@ -56,7 +55,6 @@ def read(environment: Mapping[str, str] = os.environ) -> BuildSettings:
         ca_bundle=_ca_bundle(environment),
         network=environment.get("HARNESS_BUILD_NETWORK", ""),
         debian_mirror=environment.get("HARNESS_DEBIAN_MIRROR", ""),
-        nacos_source=_existing(environment, "HARNESS_NACOS_SOURCE"),
         base_image=_base_image(environment),
     )
 

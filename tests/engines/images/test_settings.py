@@ -35,7 +35,7 @@ def test_the_harness_own_bundle_wins_over_pips(tmp_path: Path) -> None:
     assert read({"SSL_CERT_FILE": str(tmp_path / "none")}).ca_bundle is None
 
 
-@pytest.mark.parametrize("name", ["HARNESS_CA_BUNDLE", "HARNESS_NETRC", "HARNESS_NACOS_SOURCE"])
+@pytest.mark.parametrize("name", ["HARNESS_CA_BUNDLE", "HARNESS_NETRC"])
 def test_a_file_that_is_not_there_is_told(name: str) -> None:
     with pytest.raises(SpecError, match=name):
         read({name: "/nowhere/at/all"})
