@@ -128,6 +128,24 @@ def render(
     sys.stdout.write(render_platform(load_platform(platform, env), show_secrets=show_secrets))
 
 
+@app.command("compare")
+def compare_engines(
+    engines: Annotated[str, typer.Option(help="the two to compare")] = "embedded,docker",
+    scenarios: Annotated[list[str] | None, typer.Argument(help="what to run; the folder scenarios without it")] = None,
+) -> None:
+    """Run the scenarios on two engines; print every difference in status, header and body. Exit code 1 with one."""
+    from harness import comparing
+
+    differences = comparing.run(engines.split(","), scenarios or ["scenarios"], typer.echo)
+    for difference in differences:
+        typer.echo(str(difference))
+    typer.echo(
+        f"{len(differences)} differences; what may differ: {len(comparing.HEADERS)} headers and "
+        f"{len(comparing.VALUES)} patterns, each with its reason in harness/comparing.py"
+    )
+    raise typer.Exit(int(bool(differences)))
+
+
 @serve.command("nacos")
 def serve_nacos(
     host: Annotated[str, typer.Option(help="the address to bind")] = "127.0.0.1",

@@ -17,16 +17,20 @@ if TYPE_CHECKING:
 DEFAULT_PLATFORM = "stubs/platform.yaml"
 STACK = pytest.StashKey["Stack"]()
 RAN = pytest.StashKey[list[str]]()
+RECORDED = pytest.StashKey[list[Any]]()
+#: Fixtures whose requests are as many as time allows: no two runs ask the same.
+UNREPEATABLE = frozenset({"traffic"})
 #: The engines of which one stack is all that a machine should run: with xdist the workers share it.
 SHARED = frozenset({"docker"})
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """--engine, --env, --platform, --keep-stack."""
+    """--engine, --env, --platform, --record, --keep-stack."""
     group = parser.getgroup("harness", "the platform that scenarios run against")
     group.addoption("--engine", default="embedded", help="where the platform runs: embedded (default), docker")
     group.addoption("--env", default="dev", help="the environment, DEPLOY_ENV (default: dev)")
     group.addoption("--platform", default=None, metavar="FILE", help=f"the platform file (default: {DEFAULT_PLATFORM})")
+    group.addoption("--record", default=None, metavar="FILE", help="write all exchanges as JSON, for `harness compare`")
     group.addoption("--keep-stack", action="store_true", help="after the last test keep the stack until Ctrl-C")
 
 
@@ -35,6 +39,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "requires(*capabilities): what the engine must be able to do for this scenario")
     if config.getoption("--keep-stack") and config.getoption("numprocesses", None):
         raise pytest.UsageError("--keep-stack keeps one stack: run without -n")
+    if config.getoption("--record") and config.getoption("numprocesses", None):
+        raise pytest.UsageError("--record writes one file: run without -n")
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -70,6 +76,10 @@ def stack(request: pytest.FixtureRequest) -> Iterator[Stack]:
         pytest.exit(f"the stack did not start\n{error}", returncode=3)
     config.stash[STACK] = running
     yield running
+    if config.getoption("--record"):
+        from harness.comparing import record_nacos, write
+
+        write(Path(config.getoption("--record")), [*config.stash.get(RECORDED, []), *record_nacos(running)])
     if config.getoption("--keep-stack"):
         _keep(config, running)
     running.stop()
@@ -94,6 +104,10 @@ def _declared_state(request: pytest.FixtureRequest) -> Iterator[None]:
     _refuse_what_it_cannot(request.node, running)
     running.begin_test()
     yield
+    if request.config.getoption("--record") and not UNREPEATABLE.intersection(request.fixturenames):
+        from harness.comparing import exchanges_of
+
+        request.config.stash.setdefault(RECORDED, []).extend(exchanges_of(request.node.nodeid, running.exchanges))
     running.reset()
 
 

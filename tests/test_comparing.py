@@ -1,0 +1,53 @@
+"""What counts as a difference between two engines."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.comparing import Exchange, compare, read, run, write
+from harness.errors import SpecError
+
+
+def exchange(**changes: object) -> Exchange:
+    told = {"name": "a", "method": "GET", "path": "/", "status": 200, "headers": {}, "body": "", **changes}
+    return Exchange(**told)  # type: ignore[arg-type]
+
+
+def differences(left: Exchange, right: Exchange) -> list[str]:
+    return [difference.what for difference in compare([left], [right])]
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "what"),
+    [
+        ({"status": 200}, {"status": 404}, "status"),
+        ({"headers": {"x-a": "1"}}, {"headers": {}}, "header x-a"),
+        ({"body": "one"}, {"body": "two"}, "body"),
+        ({"name": "a"}, {"name": "b"}, "asked on one engine only"),
+    ],
+)
+def test_a_difference_is_told(left, right, what):
+    assert set(differences(exchange(**left), exchange(**right))) == {what}
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        ({"headers": {"date": "Mon"}}, {"headers": {"date": "Tue"}}),
+        ({"body": '{"a": 1, "b": 2}'}, {"body": '{"b":2,"a":1}'}),
+        ({"body": "at 127.0.0.1:8080 on bi-basic-0"}, {"body": "at 10.1.2.3:9 on bi-basic-1"}),
+        ({"body": '{"timestamp":1795414907019}'}, {"body": '{"timestamp":1795414907123}'}),
+    ],
+)
+def test_what_is_each_runs_own_is_none(left, right):
+    assert differences(exchange(**left), exchange(**right)) == []
+
+
+def test_a_recording_is_read_as_written(tmp_path):
+    write(tmp_path / "r.json", [exchange(headers={"a": "b"})])
+    assert read(tmp_path / "r.json") == [exchange(headers={"a": "b"})]
+
+
+def test_two_engines_are_compared():
+    with pytest.raises(SpecError, match="name two"):
+        run(["embedded"], [], print)
