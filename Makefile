@@ -5,8 +5,8 @@ BIN    := $(VENV)/bin
 # Put in a file's place so that a later run needs no network.
 RUN    := $(VENV)/.run-installed
 DEV    := $(VENV)/.dev-installed
-# A group of tests that shares fixed ports stays with one worker.
-XDIST  ?= -n 2 --dist loadgroup
+# A file stays with one worker: its fixtures are made once, and the recordings' fixed ports are shared by one file.
+XDIST  ?= -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
 

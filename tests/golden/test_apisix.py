@@ -1,5 +1,6 @@
 """What the real APISIX 3.18.0 answered to our own cases, replayed against the emulator, all of it on every run.
 
+The upstreams stand on the recordings' fixed ports, so all cases belong to one worker of xdist: they stay in one file.
 `differs.json` lists the cases that can't be equal, each with its reason; one that has become equal must leave the list.
 """
 
@@ -29,9 +30,6 @@ spec.loader.exec_module(replay)
 
 CASES = {f"{case['suite']}/{case['case']}": case for _, case in replay.load_cases([HERE / "apisix"])}
 DIFFERS = json.loads((HERE / "differs.json").read_text())
-
-# the upstreams stand on the fixed ports of the recordings: one worker plays all of them
-pytestmark = pytest.mark.xdist_group("golden")
 
 
 @pytest.fixture(scope="module")
