@@ -23,7 +23,7 @@ def differences(left: Exchange, right: Exchange) -> list[str]:
         ({"status": 200}, {"status": 404}, "status"),
         ({"headers": {"x-a": "1"}}, {"headers": {}}, "header x-a"),
         ({"body": "one"}, {"body": "two"}, "body"),
-        ({"name": "a"}, {"name": "b"}, "asked on one engine only"),
+        ({"name": "t #0: GET /"}, {"name": "t #0: GET /x"}, "asked on one engine only"),
     ],
 )
 def test_a_difference_is_told(left, right, what):
@@ -41,6 +41,10 @@ def test_a_difference_is_told(left, right, what):
 )
 def test_what_is_each_runs_own_is_none(left, right):
     assert differences(exchange(**left), exchange(**right)) == []
+
+
+def test_a_test_that_one_engine_cannot_run_is_none():
+    assert differences(exchange(name="clock #0: GET /"), exchange(name="other #0: GET /")) == []
 
 
 def test_a_recording_is_read_as_written(tmp_path):

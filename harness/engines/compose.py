@@ -142,6 +142,8 @@ def _replica(platform: Platform, service: Service, index: int, beside: Path) -> 
         **_source(platform, service, beside),
         "depends_on": ["nacos"],
         "environment": dict(told),
+        # the image's own check comes every 5 s: a dozen of them would keep a laptop busy
+        "healthcheck": {"interval": "60s"},
         "networks": {"default": {"aliases": [service.name]}},
         "restart": "on-failure",
         **limits,

@@ -33,5 +33,5 @@ def test_it_uses_nothing_that_compose_1_29_lacks():
     assert document.keys() == {"services"}, "the Compose specification without a version: 1.27 and later"
     known = {"image", "build", "entrypoint", "command", "environment", "ports", "depends_on", "volumes", "networks"}
     for service in document["services"].values():
-        assert service.keys() <= known | {"restart", "mem_limit"}
+        assert service.keys() <= known | {"restart", "mem_limit", "healthcheck"}
         assert isinstance(service.get("depends_on", []), list)
