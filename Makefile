@@ -23,7 +23,7 @@ test-docker: $(DEV) ## the tests that build images and run containers; without a
 	$(BIN)/pytest tests -m docker $(ARGS)
 
 test-interop: $(DEV) ## the official Nacos clients against the embedded Nacos (a first run downloads and builds them)
-	$(BIN)/pytest tests/interop -n 4 --dist loadgroup $(ARGS)
+	$(BIN)/pytest tests/interop -n 4 --dist loadscope $(ARGS)
 
 check: $(DEV) ## lint, format, types, architecture
 	$(BIN)/ruff check .

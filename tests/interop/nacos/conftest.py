@@ -56,9 +56,7 @@ class Sdk:
         return program
 
 
-@pytest.fixture(
-    scope="session", params=[pytest.param(c, marks=pytest.mark.xdist_group(c.name), id=c.name) for c in CLIENTS]
-)
+@pytest.fixture(scope="session", params=CLIENTS, ids=lambda client: client.name)
 def client(request: pytest.FixtureRequest) -> Client:
     """The official client; a missing toolchain is said."""
     chosen: Client = request.param

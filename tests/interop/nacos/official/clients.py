@@ -61,8 +61,8 @@ _HTTP_PYTHON_LACKS = {
     "cas": "publish_config has no md5 to compare with",
     "batch": "registers one instance at a time",
     "services": "has no call that lists services",
+    "subscribe over a restart": "its subscription ends for good when one look at the server fails",
 }
-
 _NODE_LACKS = {
     "cas": "publishSingle has no md5 to compare with",
     "batch": "registers one instance at a time",
