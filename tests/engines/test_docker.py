@@ -26,7 +26,7 @@ services:
     ports: {http: 8080, grpc: 9090}
     image: IMAGE
     resources: {cpu: 500m, memory: 256Mi}
-    gateway: {route_prefix: /basic, nacos_service: bi-basic}
+    gateway: {route_prefix: /basic, nacos_service: bi-basic, retries: 1, timeouts: {connect: 1, send: 5, read: 5}}
 """
 
 
