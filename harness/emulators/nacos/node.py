@@ -105,6 +105,7 @@ class Node:
         domain, disk, push = self.site.domain, self._disk, self.pusher.service_changed
         domain.config.changed = self.pusher.config_changed
         domain.registry.changed = push
+        domain.registry.subscribed = self.pusher.subscribed
         if disk is not None:
             self.controls.replaced = disk.rewrite
             domain.registry.changed = lambda key: _each(key, disk.service_changed, push)

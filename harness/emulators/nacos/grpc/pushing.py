@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from harness.emulators.nacos.config.model import ConfigKey
 from harness.emulators.nacos.domain import Domain
 from harness.emulators.nacos.grpc.connections import Connections
 from harness.emulators.nacos.grpc.hub import GrpcHub
 from harness.emulators.nacos.naming.model import ServiceKey
+from harness.emulators.nacos.naming.registry import Subscriber
 
 #: Seconds a burst of changes to naming is gathered (the server's own delay is 500 ms).
 MERGE_SECONDS = 0.005
@@ -31,6 +32,7 @@ class Pusher:
         self._connections = connections
         self._hub = hub
         self._services: dict[ServiceKey, None] = {}
+        self._newcomers: dict[tuple[ServiceKey, str], None] = {}
         self._configs: dict[ConfigKey, None] = {}
         self._timer: asyncio.TimerHandle | None = None
         #: Told each changed service after its gRPC subscribers were (UDP), each changed configuration (long polls).
@@ -44,6 +46,18 @@ class Pusher:
         if key in self._services or key not in self._domain.registry.subscribers:
             return
         self._services[key] = None
+        self._flush_soon()
+
+    def subscribed(self, key: ServiceKey, client_id: str) -> None:
+        """A new subscriber is pushed the service too (upstream: NamingSubscriberServiceV2Impl).
+
+        The Java client needs it: when it subscribes again after a lost connection it drops the answer.
+        """
+        if client_id in self._connections.by_id:
+            self._newcomers[key, client_id] = None
+            self._flush_soon()
+
+    def _flush_soon(self) -> None:
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(MERGE_SECONDS, self._flush_services)
 
@@ -58,17 +72,22 @@ class Pusher:
     def _flush_services(self) -> None:
         self._timer = None
         changed, self._services = self._services, {}
+        newcomers, self._newcomers = self._newcomers, {}
         for key in changed:
-            self._push_service(key)
+            self._push_service(key, self._domain.registry.subscribers.get(key, {}))
             for tell in self.also_services:
                 tell(key)
+        for key, client_id in newcomers:
+            subscriber = self._domain.registry.subscribers.get(key, {}).get(client_id)
+            if subscriber is not None and key not in changed:
+                self._push_service(key, {client_id: subscriber})
 
-    def _push_service(self, key: ServiceKey) -> None:
+    def _push_service(self, key: ServiceKey, subscribers: Mapping[str, Subscriber]) -> None:
         """Every subscriber of one flush gets the same `lastRefTime`; each spelling of clusters is rendered once."""
         reference = self._domain.registry.next_ref()
         rendered: dict[str, bytes] = {}
         subject = _subject(key)
-        for subscriber in list(self._domain.registry.subscribers.get(key, {}).values()):
+        for subscriber in list(subscribers.values()):
             connection = self._connections.by_id.get(subscriber.client_id)
             if connection is None:
                 continue

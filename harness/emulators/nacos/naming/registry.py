@@ -32,6 +32,8 @@ class Registry:
     def __init__(self, clock: Clock, changed: Callable[[ServiceKey], None] = lambda key: None) -> None:
         self.clock = clock
         self.changed = changed
+        #: Told the service and the client of each new subscription.
+        self.subscribed: Callable[[ServiceKey, str], None] = lambda key, client_id: None
         self.services: dict[ServiceKey, Service] = {}
         self.subscribers: dict[ServiceKey, dict[str, Subscriber]] = {}
         self.published_by: dict[str, set[ServiceKey]] = {}
@@ -174,8 +176,12 @@ class Registry:
 
     def subscribe(self, key: ServiceKey, subscriber: Subscriber) -> None:
         """Tell this subscriber of the service's changes; a second subscription replaces the first."""
-        self.subscribers.setdefault(key, {})[subscriber.client_id] = subscriber
+        held = self.subscribers.setdefault(key, {})
+        is_new = subscriber.client_id not in held
+        held[subscriber.client_id] = subscriber
         self.subscribed_by.setdefault(subscriber.client_id, set()).add(key)
+        if is_new:
+            self.subscribed(key, subscriber.client_id)
 
     def unsubscribe(self, key: ServiceKey, client_id: str) -> None:
         """Forget a subscription, known or not."""

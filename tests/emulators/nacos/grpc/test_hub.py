@@ -32,6 +32,12 @@ def ports(client: Any) -> list[int]:
     return sorted(host["port"] for host in found)
 
 
+def pushed_ports(client: Any) -> list[list[int]]:
+    """The ports of each push so far."""
+    shown = (push["serviceInfo"]["hosts"] for push in client.pushed("NotifySubscriberRequest"))
+    return [sorted(host["port"] for host in hosts) for hosts in shown]
+
+
 # -- the connection ----------------------------------------------------------------------------------------------------
 
 
@@ -145,7 +151,8 @@ def test_pushes_reach_subscribers_with_rising_stamps(grpc_client: Clients, nacos
     watching.set_up()
     working.set_up()
     first = watching.ask("SubscribeServiceRequest", {**SERVICE, "clusters": "", "subscribe": True})
-    stamps = [first["serviceInfo"]["lastRefTime"]]
+    [welcome] = until(lambda: watching.pushed("NotifySubscriberRequest"), 5, awaited="the push to a new subscriber")
+    stamps = [shown["serviceInfo"]["lastRefTime"] for shown in (first, welcome)]
     for port in (1, 2):
         register(working, port)
         until(lambda: len(watching.pushed("NotifySubscriberRequest")) > len(stamps) - 1, 5, awaited="a push")
@@ -158,7 +165,23 @@ def test_pushes_reach_subscribers_with_rising_stamps(grpc_client: Clients, nacos
     watching.ask("SubscribeServiceRequest", {**SERVICE, "clusters": "", "subscribe": False})
     register(working, 3)
     assert ports(watching) == [3]
-    assert len(watching.pushed("NotifySubscriberRequest")) == 2
+    assert len(watching.pushed("NotifySubscriberRequest")) == 3
+
+
+def test_a_new_subscriber_is_pushed_the_service_once(grpc_client: Clients) -> None:
+    """The Java client drops the answer when it subscribes again after a lost connection: it lives by this push."""
+    one, other = grpc_client(), grpc_client()
+    one.set_up()
+    other.set_up()
+    register(one, 1)
+    for client in (one, other):
+        for _ in range(2):
+            client.ask("SubscribeServiceRequest", {**SERVICE, "clusters": "", "subscribe": True})
+        until(lambda of=client: pushed_ports(of) == [[1]], 5, awaited="the push to the new subscriber")
+    register(one, 2)
+    for client in (one, other):
+        until(lambda of=client: len(pushed_ports(of)) > 1, 5, awaited="the change")
+        assert pushed_ports(client) == [[1], [2]]
 
 
 def test_a_reset_tells_subscribers_and_keeps_connections(grpc_client: Clients, nacos: NacosServer) -> None:
@@ -168,7 +191,7 @@ def test_a_reset_tells_subscribers_and_keeps_connections(grpc_client: Clients, n
     httpx.post(f"{nacos.http_url}/nacos/v1/ns/instance?serviceName=s&groupName=G&ip=10.0.0.2&port=2")
     client.ask("SubscribeServiceRequest", {**SERVICE, "subscribe": True})
     nacos.reset()
-    until(lambda: client.pushed("NotifySubscriberRequest"), 5, awaited="the push after the reset")
+    until(lambda: pushed_ports(client)[-1] == [1], 5, awaited="the push after the reset")
     assert ports(client) == [1]
 
 
@@ -179,8 +202,7 @@ def test_a_large_service_is_pushed_through_flow_control(grpc_client: Clients) ->
     watching.ask("SubscribeServiceRequest", {**SERVICE, "subscribe": True})
     many = [instance(port, metadata={"filler": "x" * 300}) for port in range(1, 1001)]
     working.ask("BatchInstanceRequest", {**SERVICE, "type": "batchRegisterInstance", "instances": many})
-    until(lambda: watching.pushed("NotifySubscriberRequest"), 10, awaited="a push of half a megabyte")
-    assert len(watching.pushed("NotifySubscriberRequest")[0]["serviceInfo"]["hosts"]) == 1000
+    until(lambda: len(pushed_ports(watching)[-1]) == 1000, 10, awaited="a push of half a megabyte")
 
 
 # -- configuration -----------------------------------------------------------------------------------------------------
