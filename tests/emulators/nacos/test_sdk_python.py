@@ -38,7 +38,8 @@ async def naming(nacos: NacosServer, folder: Path, **credentials: str) -> AsyncI
     try:
         yield service
     finally:
-        await service.shutdown()
+        # the SDK waits for ever when its reconnecting task loses the cancellation; the loop's end cancels it again
+        await asyncio.wait([asyncio.create_task(service.shutdown())], timeout=8)
 
 
 def instance(port: int, **more: Any) -> Any:
