@@ -13,7 +13,7 @@ from harness.emulators.apisix.proxy.body import RequestBody
 from harness.emulators.apisix.proxy.dates import http_date
 from harness.emulators.apisix.proxy.forward import Forward
 from harness.emulators.apisix.proxy.http1 import ServerConnection
-from harness.emulators.apisix.proxy.http2 import StreamBody
+from harness.emulators.apisix.proxy.http2_body import StreamBody
 from harness.emulators.apisix.proxy.tunnel import Tunnel
 from harness.emulators.apisix.proxy.upstream import UpstreamConnection
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from harness.emulators.apisix.context import Context, Try
 from harness.emulators.apisix.proxy.grpc import GrpcCall, GrpcConnection, GrpcPool, call_headers
-from harness.emulators.apisix.proxy.http2 import StreamBody
+from harness.emulators.apisix.proxy.http2_body import StreamBody
 from harness.emulators.apisix.proxy.outgoing import request_head
 from harness.emulators.apisix.proxy.upstream import Pool, UpstreamConnection
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 if TYPE_CHECKING:
     from harness.emulators.apisix.proxy.head import Head
     from harness.emulators.apisix.proxy.http1 import ServerConnection
-    from harness.emulators.apisix.proxy.http2 import Http2Connection, Http2Stream
+    from harness.emulators.apisix.proxy.http2 import Http2Connection
+    from harness.emulators.apisix.proxy.http2_stream import Http2Stream
 
 #: One request on a connection: an HTTP/1 connection, or a stream of an HTTP/2 one.
 Exchange: TypeAlias = "ServerConnection | Http2Stream"
