@@ -96,6 +96,9 @@ class Context:
     upstream_scheme: str = ""
     upstream_method: str = ""
 
+    # a last try was begun and no node found for it: nginx counts that as one without a peer
+    gave_up: bool = False
+
     # the answer
     status: int = 0
     from_upstream: bool = False

@@ -477,6 +477,8 @@ class Journey(Forward):
         if ctx.tries and (ctx.status >= 500 or self.gateway.shows_status):
             statuses = ", ".join([str(attempt.status) for attempt in ctx.tries])
             if statuses[-3:] >= "500" or self.gateway.shows_status:
+                if ctx.gave_up:
+                    statuses += " : "
                 items.append(("x-apisix-upstream-status", "X-APISIX-Upstream-Status", statuses))
         for function, part in self._filters.header_filter:
             if ctx.skipped is not None and part.name in ctx.skipped:

@@ -245,16 +245,17 @@ class Forward:
             self._try()
             return
         self.forwarded = False
-        self.failed(status)
+        self.failed(502 if self.ctx.gave_up else status)
 
     def _next(self) -> Node | None:
         ctx = self.ctx
         if self.left <= 0 or (self.sent and (ctx.upstream_method or ctx.method) in _NOT_REPEATED):
             return None
-        if self.deadline and self.loop.time() > self.deadline:
-            return None
         self.tried = [*(self.tried or ()), self.node]
-        node = self.upstream.next_node(ctx, self.tried)
+        late = self.deadline and self.loop.time() > self.deadline
+        node = None if late else self.upstream.next_node(ctx, self.tried)
+        # balancer.lua's own 502: a try was left, but no node or no time for it
+        ctx.gave_up = node is None
         if node is not None and self.upstream.pass_host == "node":
             self.host = self.upstream.host_for(ctx, node, "")
         return node
