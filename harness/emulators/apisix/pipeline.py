@@ -15,6 +15,7 @@ from harness.emulators.apisix.proxy.forward import Forward
 from harness.emulators.apisix.proxy.http1 import ServerConnection
 from harness.emulators.apisix.proxy.http2_body import StreamBody
 from harness.emulators.apisix.proxy.tunnel import Tunnel
+from harness.emulators.apisix.proxy.upload import FileUpload, StreamUpload
 from harness.emulators.apisix.proxy.upstream import UpstreamConnection
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class Journey(Forward):
         self.over = False
         self.connection = None
         self.stream = None
+        self.upload = None
         #: whose header_filter, body_filter and log run: nobody's until a plan's first phase
         self._plan: Plan = gateway.nothing
         self._filters: Plan = gateway.nothing
@@ -187,7 +189,7 @@ class Journey(Forward):
         if body is None or ctx.body is not None:
             self._send_request()
             return
-        if isinstance(body, StreamBody) and (ctx.upstream_scheme or self.upstream.scheme) in ("grpc", "grpcs"):
+        if isinstance(body, StreamBody) and self.calls:
             # gRPC streams: nothing is gathered (grpc_pass with a client that speaks HTTP/2)
             self.stream = body
             self.forward(None, exchange.head.named_host, websocket=False)
@@ -198,7 +200,12 @@ class Journey(Forward):
             if max(exchange.head.length or 0, body.size) > limit:
                 self.exit(Exit(413))
                 return
-        exchange.want_body(self._body_here)
+        if ctx.request_buffering or body.complete or self.calls:
+            exchange.want_body(self._body_here)
+            return
+        exchange.go_ahead()
+        self.upload = StreamUpload(body, exchange.head.length, lambda status: self.exit(Exit(status)))
+        self.forward(None, exchange.head.named_host, websocket=self._plan.websocket)
 
     def _body_here(self, body: RequestBody) -> None:
         if body.failed:
@@ -212,7 +219,11 @@ class Journey(Forward):
         body = self.ctx.body
         if body is None:
             if exchange.body is not None:
-                body = exchange.body.content()
+                file = exchange.body.file
+                if file is None or self.calls:
+                    body = exchange.body.content()
+                else:
+                    self.upload = FileUpload(file, exchange.body.size)
             elif head.length == 0:
                 body = b""
         elif not body and head.length is None and not head.chunked:

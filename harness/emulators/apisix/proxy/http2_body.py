@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from tempfile import TemporaryFile
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from harness.emulators.apisix.proxy.body import IN_MEMORY
 
@@ -22,7 +22,7 @@ class StreamBody:
         self._connection = connection
         self._stream_id = stream_id
         self._pieces: list[bytes] = []
-        self._file: Any = None
+        self._file: IO[bytes] | None = None
         self._unacknowledged = 0
         self._wanted = False
         self._waiting: list[Callable[[Any], None]] = []
@@ -101,11 +101,20 @@ class StreamBody:
         """Hand (piece, last) on from here; `acknowledge` asks for more."""
         early = self.content()
         self._pieces.clear()
+        self._file = None
         if early or self.complete:
             receive(early, self.complete)
         if not self.complete:
             self._to = receive
             self._await_more()
+
+    def hold(self) -> None:
+        """Ask for nothing more: the stream's window does it."""
+
+    @property
+    def file(self) -> IO[bytes] | None:
+        """The file that holds the body, when it is too long to be kept in memory."""
+        return self._file
 
     def lost(self) -> None:
         """The client is gone."""
@@ -117,5 +126,5 @@ class StreamBody:
         """What was gathered."""
         if self._file is not None:
             self._file.seek(0)
-            return bytes(self._file.read())
+            return self._file.read()
         return b"".join(self._pieces)

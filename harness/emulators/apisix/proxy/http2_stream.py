@@ -68,6 +68,9 @@ class Http2Stream:
         assert self.body is not None
         self.body.when_complete(done)
 
+    def go_ahead(self) -> None:
+        """nginx says no 100 over HTTP/2."""
+
     async def read_body(self, limit: int) -> bytes:
         """The whole body; raises ExitNow(413) when it is longer than `limit`."""
         body = self.body

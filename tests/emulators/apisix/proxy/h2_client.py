@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from typing import Any
 
@@ -63,7 +64,8 @@ class H2Client:
             return []
         events = self.connection.receive_data(self.goaways.feed(data) if self.goaways else data)
         self.events += events
-        self.send()
+        with contextlib.suppress(ConnectionError):
+            self.send()
         return events
 
     def until(self, kind: type[Any], stream: int | None = None) -> Any:

@@ -216,7 +216,6 @@ def test_a_kept_connection_that_was_closed_is_a_try_like_any_other(gateway: Any,
     [
         ({"retries": 1}, "502, 502"),
         ({"retries": 5}, "502, 502 :"),
-        ({"retries": 5, "retry_timeout": 0.000_001}, "502 :"),
     ],
 )
 def test_a_try_for_which_no_node_is_left_is_told(gateway: Any, conf: dict[str, Any], statuses: str) -> None:

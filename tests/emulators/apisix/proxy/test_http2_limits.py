@@ -155,8 +155,9 @@ def test_a_flood_of_pings_ends_the_connection(client: Any, monkeypatch: pytest.M
 
 
 def test_answers_that_pile_up_unread_end_the_connection(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http2, "MOST_UNREAD", -1)
     with client() as http:
+        http.until(h2.events.RemoteSettingsChanged)
+        monkeypatch.setattr(http2, "MOST_UNREAD", -1)
         http.send(PingFrame(0, b"12345678").serialize())
         http.rest()
 
