@@ -15,7 +15,7 @@ from harness.clock import Clock
 from harness.emulators.apisix.balance.checkers import Checkers
 from harness.emulators.apisix.balance.picker import Balancing
 from harness.emulators.apisix.compiled import Compiler, Plan, Route
-from harness.emulators.apisix.context import Context
+from harness.emulators.apisix.context import Context, Exit
 from harness.emulators.apisix.directory import Directory
 from harness.emulators.apisix.discovery.dns import Resolver
 from harness.emulators.apisix.discovery.nacos import NacosDiscovery
@@ -36,7 +36,7 @@ from harness.emulators.apisix.scope import PlaneScope
 from harness.emulators.apisix.settings import Settings
 from harness.emulators.apisix.shared import Stores
 from harness.emulators.apisix.store import Change, Table
-from harness.emulators.apisix.tls import Certificates, load_pair, verified
+from harness.emulators.apisix.tls import Certificates, load_pair
 from harness.emulators.apisix.upstream import Upstream
 
 log = logging.getLogger("harness.emulators.apisix")
@@ -57,7 +57,8 @@ class DataPlane:
         self.loop = asyncio.get_running_loop()
         self.random = Random(settings.seed)
         self.balancing = Balancing(clock=clock, random=self.random)
-        self.pools = Pools(self.loop)
+        self.pools = Pools(self.loop, settings.wire.tls.trusted)
+        self.max_body = settings.wire.max_body
         self.journal = Journal()
         self.kept: dict[str, Any] = {}
         self.server_field: Field = ("server", "Server", f"APISIX/{settings.version}")
@@ -82,7 +83,7 @@ class DataPlane:
         self.resolver = Resolver(clock=clock, random=self.random)
         self.checkers = Checkers(clock)
         alpn = ["h2", "http/1.1"] if settings.enable_http2 else ["http/1.1"]
-        self.certificates = Certificates(store.get("ssls"), alpn)
+        self.certificates = Certificates(store.get("ssls"), alpn, settings.wire.tls)
         self.discoveries: dict[str, NacosDiscovery] = {}
 
     async def start(self) -> None:
@@ -171,6 +172,21 @@ class DataPlane:
             upstream.tls = context
         return context
 
+    def certificate_refusal(self, upstream: Upstream) -> Exit | None:
+        """What is wrong with the client certificate of an upstream's `tls`: it is gone (502) or unreadable (503)."""
+        named = (upstream.conf.get("tls") or {}).get("client_cert_id")
+        if named is not None:
+            held = self.store.get("ssls").get(str(named))
+            if held is None or held.value.get("type") != "client":
+                self.error_log("error", f"failed to get ssl cert: {named}")
+                return Exit(502)
+        try:
+            self.upstream_tls(upstream, ("h2",) if upstream.scheme == "grpcs" else ())
+        except (ValueError, ssl.SSLError) as error:
+            self.error_log("error", f"failed to set the client certificate of {upstream.key}: {error}")
+            return Exit(503)
+        return None
+
     def _show_certificate(self, context: ssl.SSLContext, upstream: Upstream) -> None:
         """The client certificate of an upstream's `tls`, its own or that of an `ssl` resource."""
         tls = upstream.conf.get("tls") or {}
@@ -184,10 +200,12 @@ class DataPlane:
         """Whether a request over TLS lacks a client certificate that its SNI or its Host asks for (init.lua)."""
         connection = ctx.client
         shown = self.certificates.find(connection.sni or "")
-        if shown is not None and shown.skip is not None and not shown.skips(ctx.uri) and not verified(connection.tls):
+        optional = shown is not None and shown.skip is not None and not shown.skips(ctx.uri)
+        if shown is not None and optional and not shown.verified(connection.tls):
             return True
+        # a certificate that was verified for one name is none for another one
         named = self.certificates.find(ctx.host)
-        return named is not None and named.verifies and named.skip is None and not verified(connection.tls)
+        return named is not None and named.verifies and connection.sni != ctx.host
 
     def error_log(self, level: str, message: str) -> None:
         """A line in the error log."""
@@ -233,6 +251,8 @@ class DataPlane:
         ctx.host = head.host
         ctx.exchange = exchange
         ctx.request_length = head.size + (head.length or 0)
+        if self.max_body:
+            ctx.max_body = self.max_body
         exchange.state = journey = Journey(self, exchange, ctx)
         journey.begin()
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
+from harness.emulators.apisix.wire_settings import Wire, wire_of
 from harness.errors import SpecError
 
 VERSION: Final = "3.18.0"
@@ -62,6 +63,8 @@ class Settings:
     show_upstream_status: bool = False
     delete_uri_tail_slash: bool = False
     enable_http2: bool = True
+    #: the sockets' part of config.yaml
+    wire: Wire = field(default_factory=Wire)
     version: str = VERSION
     config: Mapping[str, Any] = field(default_factory=dict)
 
@@ -100,7 +103,7 @@ def _beside(path: Path, config: Mapping[str, Any]) -> Path:
 
 def from_config(config: Mapping[str, Any], base: Settings) -> Settings:
     """Settings from the content of a config.yaml over `base`; raises SpecError."""
-    changes: dict[str, Any] = {"config": config}
+    changes: dict[str, Any] = {"config": config, "wire": wire_of(config)}
     _apisix(config.get("apisix") or {}, changes)
     _deployment(config.get("deployment") or {}, changes)
     http = (config.get("nginx_config") or {}).get("http") or {}

@@ -48,6 +48,7 @@ class Upstream:
         "_plane",
         "_pools",
         "_service",
+        "_shows",
         "_uncounted",
         "_ways",
         "conf",
@@ -79,10 +80,12 @@ class Upstream:
         self.retries: int | None = int(retries) if retries is not None and retries >= 0 else None
         self.retry_timeout = float(conf.get("retry_timeout") or 0)
         self.timeouts = timeouts_of(conf.get("timeout")) or TIMEOUTS
-        pool = conf.get("keepalive_pool") or {}
-        self._keepalive = Keepalive(
-            int(pool.get("size", 320)), float(pool.get("idle_timeout", 60)), int(pool.get("requests", 1000))
-        )
+        pool = conf.get("keepalive_pool")
+        self._keepalive = plane.settings.wire.keepalive
+        if pool is not None:
+            self._keepalive = Keepalive(
+                int(pool.get("size", 320)), float(pool.get("idle_timeout", 60)), int(pool.get("requests", 1000))
+            )
         self._pools: Pools = plane.pools
         #: id of a node → (the node, its pool, its address), for plain connections
         self._ways: dict[int, tuple[Node, Pool, str]] = {}
@@ -110,6 +113,9 @@ class Upstream:
         self._uncounted: Sequence[Try] = ()
         self.tells = self._checked or conf.get("type") in ("least_conn", "ewma")
         self.tls: ssl.SSLContext | None = None
+        # `tls.verify` is for Kafka's upstreams alone, as its description in schema_def.lua says
+        shown = conf.get("tls") or {}
+        self._shows = self.scheme in _TLS_SCHEMES and bool(shown.get("client_cert") or shown.get("client_cert_id"))
 
     @property
     def nodes(self) -> Sequence[Node]:
@@ -145,6 +151,10 @@ class Upstream:
         """The first node for a request, or the answer when there is none."""
         if not self.picker.nodes:
             return _NO_NODE
+        if self._shows:
+            refusal = self._plane.certificate_refusal(self)
+            if refusal is not None:
+                return refusal
         if self._checked and self._checker is None:
             if self._plane.checkers.find(self.key) is None:
                 self._uncounted = ctx.tries

@@ -87,7 +87,7 @@ class GrpcPool:
             target.host,
             target.port,
             ssl=target.tls,
-            server_hostname=target.server_name if target.tls else None,
+            server_hostname=(target.server_name or target.host) if target.tls else None,
         )
         return connection
 

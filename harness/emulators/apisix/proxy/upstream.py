@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 from harness.emulators.apisix.proxy import answer as answers
@@ -77,7 +78,7 @@ class Pool:
                 target.host,
                 target.port,
                 ssl=target.tls,
-                server_hostname=(target.server_name or "") if target.tls else None,
+                server_hostname=(target.server_name or target.host) if target.tls else None,
             )
         self.opened += 1
         return connection
@@ -411,10 +412,12 @@ class UpstreamConnection(asyncio.Protocol):
 class Pools:
     """All pools of one worker."""
 
-    __slots__ = ("_grpc", "_pools", "loop")
+    __slots__ = ("_grpc", "_pools", "loop", "trusted")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, trusted: Path | None = None) -> None:
+        """`trusted` are the authorities by which plugins' own requests are verified; None for the system's."""
         self.loop = loop
+        self.trusted = trusted
         self._grpc: dict[Target, GrpcPool] = {}
         self._pools: dict[Any, Pool] = {}
 
