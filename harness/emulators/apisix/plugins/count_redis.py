@@ -10,9 +10,8 @@ from harness.clock import Clock
 from harness.emulators.apisix.plugins.count_windows import Taken, accepted, refused, round_up, window_keys
 from harness.emulators.apisix.plugins.redis_servers import Redis, Script
 
-_PLUGIN = "plugin-limit-count"
-#: the counter's layout in limit-count/init.lua, KEY_VERSION
-_FIXED_PREFIX = f"{_PLUGIN}:v1:"
+#: the counter's layout in limit-count/init.lua
+_KEY_VERSION = "v1"
 
 _COUNT = Script("""
 local left = redis.call('PTTL', KEYS[1])
@@ -53,12 +52,13 @@ class Counter(Protocol):
 class Fixed:
     """A window that begins with the first request and ends by redis's own clock."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, plugin: str) -> None:
         self._redis = redis
+        self._prefix = f"plugin-{plugin}:{_KEY_VERSION}:"
 
     async def take(self, name: str, limit: float, window: float, cost: float) -> Taken:
         """The count goes on when it is over the limit too."""
-        told = await _COUNT.run(self._redis, _FIXED_PREFIX + name, int(cost), int(window))
+        told = await _COUNT.run(self._redis, self._prefix + name, int(cost), int(window))
         left = int(limit - int(told[0]))
         return left < 0, max(left, 0), int(told[1]) / 1000
 
@@ -68,14 +68,15 @@ class Fixed:
 class Sliding:
     """A window that slides by the gateway's clock."""
 
-    def __init__(self, redis: Redis, clock: Clock) -> None:
+    def __init__(self, redis: Redis, plugin: str, clock: Clock) -> None:
         self._redis = redis
+        self._prefix = f"plugin-{plugin}:"
         self._clock = clock
 
     async def take(self, name: str, limit: float, window: float, cost: float) -> Taken:
         """One step in redis decides and counts; the last window is past, so it can be read before."""
         now = self._clock.time()
-        current_key, last_key = window_keys(f"{_PLUGIN}:{name}", window, now)
+        current_key, last_key = window_keys(self._prefix + name, window, now)
         left = window - now % window
         held = await self._redis.call(last_key, "GET", last_key)
         arguments = (int(cost), int(limit), int(window), left, int(window * 2), int(held or 0))
@@ -86,7 +87,7 @@ class Sliding:
     async def commit(self, name: str, limit: float, window: float, cost: float) -> Taken:
         """What was let through counts even where the window is full."""
         now = self._clock.time()
-        current_key, last_key = window_keys(f"{_PLUGIN}:{name}", window, now)
+        current_key, last_key = window_keys(self._prefix + name, window, now)
         left = window - now % window
         current, _ = map(int, await _COUNT.run(self._redis, current_key, int(cost), int(window * 2)))
         last = min(int(await self._redis.call(last_key, "GET", last_key) or 0), limit)

@@ -99,13 +99,13 @@ class LimitCount(Plugin):
         "type": "object",
         "properties": {key: {"type": "string", "default": name} for key, name in DEFAULT_HEADERS.items()},
     }
-    encrypt_fields = ("redis_password", "sentinel_password")
+    encrypt_fields: ClassVar[tuple[str, ...]] = ("redis_password", "sentinel_password")
     #: the configuration with which each group was first seen: limit-count/init.lua keeps it as long as the process
     groups: ClassVar[dict[str, Conf]] = {}
 
     def __init__(self, conf: Conf, scope: Scope) -> None:
         super().__init__(conf, scope)
-        store = scope.shared("plugin-limit-count")
+        store = scope.shared(f"plugin-{self.name}")
         self._before, self._after = (f"{conf['group']}:", "") if "group" in conf else around(conf, scope)
         self._show = conf["show_limit_quota_header"]
         self._rejected = rejection(conf)
@@ -115,10 +115,11 @@ class LimitCount(Plugin):
         self._single = None if "rules" in conf else self._rules[0]
         if conf["policy"] != "local":
             redis = redis_of(conf, scope)
-            self._counter: Counter = Sliding(redis, scope.clock) if conf["window_type"] == "sliding" else Fixed(redis)
+            slides = conf["window_type"] == "sliding"
+            self._counter: Counter = Sliding(redis, self.name, scope.clock) if slides else Fixed(redis, self.name)
             self._interval: float = conf["sync_interval"]
             self._delayed = DelayedSync(scope, store, self._counter, self._take, self._interval)
-            self.access = self._access_redis  # type: ignore[method-assign]
+            self.charge = self._charge_redis  # type: ignore[method-assign]
 
     @classmethod
     def check(cls, conf: dict[str, Any]) -> str | None:
@@ -150,23 +151,27 @@ class LimitCount(Plugin):
 
     def access(self, ctx: Context) -> MaybeVerdict:
         """Count the request against the limit, or against each rule whose key is there."""
+        return self.charge(ctx, 1)
+
+    def charge(self, ctx: Context, cost: int) -> MaybeVerdict:
+        """Count `cost` against the limits; the answer when one is reached."""
         rule = self._single
         if rule is None or not rule.constant:
             applied = self._applied(ctx)
-            return self._count_all(ctx, applied) if isinstance(applied, list) else applied
+            return self._charge_all(ctx, applied, cost) if isinstance(applied, list) else applied
         key = rule.key(ctx)
         name = self._before + (ctx.remote_addr if key is None else key) + self._after
         limit = rule.count(ctx)
-        return self._told(ctx, rule, name, limit, self._take(name, limit, rule.window(ctx), 1))
+        return self._told(ctx, rule, name, limit, self._take(name, limit, rule.window(ctx), cost))
 
-    def _count_all(self, ctx: Context, applied: list[_Applied]) -> Exit | None:
+    def _charge_all(self, ctx: Context, applied: list[_Applied], cost: int) -> Exit | None:
         for rule, name, limit, window in applied:
-            if verdict := self._told(ctx, rule, name, limit, self._take(name, limit, window, 1)):
+            if verdict := self._told(ctx, rule, name, limit, self._take(name, limit, window, cost)):
                 return verdict
         return None
 
-    async def _access_redis(self, ctx: Context) -> Exit | None:
-        """As `access`, with counters in redis."""
+    async def _charge_redis(self, ctx: Context, cost: int) -> Exit | None:
+        """As `charge`, with counters in redis."""
         applied = self._applied(ctx)
         if not isinstance(applied, list):
             return applied
@@ -174,7 +179,7 @@ class LimitCount(Plugin):
             # an interval as long as a window that only the request told would sync too late
             delayed = self._interval != -1 and window > self._interval
             try:
-                taken = await (self._delayed if delayed else self._counter).take(name, limit, window, 1)
+                taken = await (self._delayed if delayed else self._counter).take(name, limit, window, cost)
             except RedisFailed as problem:
                 answer = Exit(500, {"error_msg": "failed to limit count"})
                 return self._degrade(f"failed to limit count: {problem}", answer)
@@ -199,7 +204,7 @@ class LimitCount(Plugin):
 
     def _told(self, ctx: Context, rule: _Rule, name: str, limit: float, taken: Taken) -> Exit | None:
         """Leave what was counted in headers and variable, and the refusal if it is one."""
-        metadata = self.scope.metadata("limit-count")
+        metadata = self.scope.metadata(self.name)
         if metadata is not self._metadata:
             self._name_headers(metadata)
         rejected, left, reset = taken

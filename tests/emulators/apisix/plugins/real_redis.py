@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,11 @@ def running(*options: str, port: int = 0, config: str | None = None) -> Iterator
         finally:
             process.terminate()
             process.wait(10)
+
+
+async def eventually(check: Callable[[], bool]) -> None:
+    """Wait for something about a server while the loop goes on."""
+    await asyncio.to_thread(wait.until, check, 10, awaited="redis to be as the test wants it")
 
 
 def ask(port: int, *words: str) -> str:

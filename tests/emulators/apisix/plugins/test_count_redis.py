@@ -13,7 +13,7 @@ from harness.emulators.apisix.plugins.limit_count import LimitCount
 from harness.emulators.apisix.plugins.limit_req import LimitReq
 from harness.ports import free_port
 
-from .real_redis import ask, running  # type: ignore[import-not-found]
+from .real_redis import ask, eventually, running  # type: ignore[import-not-found]
 
 COUNT = {"count": 2, "time_window": 60, "rejected_code": 429, "policy": "redis", "redis_host": "127.0.0.1"}
 REQ = {"rate": 1, "burst": 1, "key": "remote_addr", "nodelay": True, "policy": "redis", "redis_host": "127.0.0.1"}
@@ -139,13 +139,11 @@ def test_redis_is_told_when_the_interval_is_over(port, build, request_of):
     async def run() -> tuple[list[str], str, list[str]]:
         remaining = [await remains() for _ in range(3)]
         before = ask(port, "GET", key)
-        while ask(port, "GET", key) != "3":
-            await asyncio.sleep(0.01)
+        await eventually(lambda: ask(port, "GET", key) == "3")
         # another gateway counts one
         ask(port, "INCR", key)
         later = [await remains()]
-        while ask(port, "GET", key) != "5":
-            await asyncio.sleep(0.01)
+        await eventually(lambda: ask(port, "GET", key) == "5")
         return remaining, before, [*later, await remains()]
 
     async def remains() -> str:
@@ -204,8 +202,7 @@ def test_limit_conn_holds_its_places_in_a_sorted_set(port, build, request_of, sc
         scores = ask(port, "ZRANGE", key, "0", "-1", "WITHSCORES").splitlines()[1::2]
         plugin.log(third)
         plugin.log(first)
-        while ask(port, "ZCARD", key) != "1":
-            await asyncio.sleep(0.01)
+        await eventually(lambda: ask(port, "ZCARD", key) == "1")
         verdicts.append(await plugin.access(request_of("/")))
         # a gateway that died gave nothing back
         scope.clock.advance(101)

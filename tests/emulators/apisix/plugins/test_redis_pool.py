@@ -10,7 +10,7 @@ import pytest
 from harness.emulators.apisix.plugins.redis_pool import Access, NoScript, Pool, RedisFailed, Unreachable
 from harness.ports import free_port
 
-from .real_redis import ask, running  # type: ignore[import-not-found]
+from .real_redis import ask, eventually, running  # type: ignore[import-not-found]
 
 
 @pytest.fixture(scope="module")
@@ -29,8 +29,7 @@ def test_a_connection_is_used_again_and_closed_when_idle_for_long(port):
     async def play() -> tuple[list[int], int]:
         pool = Pool("127.0.0.1", port, Access(idle=0.05))
         ids = [await pool.call("CLIENT", "ID") for _ in range(3)]
-        while still_open(port, set(ids)):
-            await asyncio.sleep(0.01)
+        await eventually(lambda: not still_open(port, set(ids)))
         return ids, await pool.call("CLIENT", "ID")
 
     ids, later = asyncio.run(asyncio.wait_for(play(), 10))
@@ -43,8 +42,7 @@ def test_no_more_idle_connections_are_kept_than_allowed(port):
         pool = Pool("127.0.0.1", port, Access(most_idle=1))
         ids = set(await asyncio.gather(*(pool.call("CLIENT", "ID") for _ in range(5))))
         assert len(ids) == 5
-        while still_open(port, ids) > 1:
-            await asyncio.sleep(0.01)
+        await eventually(lambda: still_open(port, ids) == 1)
         return await pool.call("CLIENT", "ID") in ids
 
     assert asyncio.run(asyncio.wait_for(play(), 10))
@@ -55,8 +53,8 @@ def test_a_connection_that_the_server_closed_is_not_used_again(port):
         pool = Pool("127.0.0.1", port, Access())
         first = await pool.call("CLIENT", "ID")
         ask(port, "CLIENT", "KILL", "ID", str(first))
-        # the loop has yet to see that it was closed
-        await asyncio.sleep(0.05)
+        # the loop sees meanwhile that it was closed
+        await eventually(lambda: not still_open(port, {first}))
         return await pool.call("CLIENT", "ID") - first
 
     assert asyncio.run(play()) > 0
