@@ -124,7 +124,12 @@ def _api_key(request: Request) -> str | None:
         argument = argument[0]
     if isinstance(argument, str):
         return argument
-    return request.headers.get("x-api-key") or _cookie(request.headers.get("cookie"))
+    return _key_header(request) or _cookie(request.headers.get("cookie"))
+
+
+def _key_header(request: Request) -> str | None:
+    """$http_x_api_key: nginx takes hyphens and underscores in a header's name for the same."""
+    return next((value for name, _, value in request.headers.items if name.replace("-", "_") == "x_api_key"), None)
 
 
 def _cookie(header: str | None) -> str | None:

@@ -82,7 +82,9 @@ class DataPlane:
         self.resolver = Resolver(clock=clock, random=self.random)
         self.checkers = Checkers(clock)
         alpn = ["h2", "http/1.1"] if settings.enable_http2 else ["http/1.1"]
-        self.certificates = Certificates(store.get("ssls"), alpn)
+        self.certificates = Certificates(
+            store.get("ssls"), alpn, secret=self.secret, fallback=settings.fallback_sni
+        )
         self.discoveries: dict[str, NacosDiscovery] = {}
 
     async def start(self) -> None:
@@ -111,6 +113,7 @@ class DataPlane:
         """Forget what requests have left behind: counters, the journal (between tests)."""
         self.shared.clear()
         self.journal.clear()
+        self.checkers.forget()
         if self.settings.seed is not None:
             self.random.seed(self.settings.seed)
 

@@ -46,6 +46,13 @@ class Settings:
     standalone_file: Path | None = None
     plugins: tuple[str, ...] | None = None
     plugin_attr: Mapping[str, Any] = field(default_factory=dict)
+    #: "http", or "http&stream": then the Admin API keeps stream routes, which no listener serves
+    proxy_mode: str = "http"
+    stream_plugins: tuple[str, ...] | None = None
+    xrpc_protocols: tuple[str, ...] = ()
+    admin_api_version: str = "v3"
+    #: the server name of TLS clients that send none
+    fallback_sni: str = ""
     router: str = "radixtree_host_uri"
     real_ip_header: str = "X-Real-IP"
     real_ip_from: tuple[str, ...] = ("127.0.0.1", "unix:")

@@ -44,6 +44,11 @@ class Checkers:
         if checker is not None:
             checker.stop()
 
+    def forget(self) -> None:
+        """Every target is well again, as at the start."""
+        for checker in self._held.values():
+            checker.forget()
+
     def stop(self) -> None:
         """End all probes."""
         for key in list(self._held):
