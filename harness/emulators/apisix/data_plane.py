@@ -22,6 +22,7 @@ from harness.emulators.apisix.discovery.nacos import NacosDiscovery
 from harness.emulators.apisix.headers import Headers
 from harness.emulators.apisix.journal import Journal
 from harness.emulators.apisix.lua import Lua
+from harness.emulators.apisix.match.encoded_slash import SlashKeepingRouter
 from harness.emulators.apisix.match.router import Router
 from harness.emulators.apisix.pipeline import Journey
 from harness.emulators.apisix.plugins.base import Plugin
@@ -60,7 +61,7 @@ class DataPlane:
         self.pools = Pools(self.loop)
         self.journal = Journal()
         self.kept: dict[str, Any] = {}
-        self.server_field: Field = ("server", "Server", f"APISIX/{settings.version}")
+        self.server_field: Field = ("server", "Server", settings.server)
         self.plugins = {name: plugin for name, plugin in BY_NAME.items() if settings.enabled(name)}
         self.nothing = Plan()
         self.compiler = Compiler(self)
@@ -68,7 +69,8 @@ class DataPlane:
             store.get("consumers"), lambda kind: self.compiler.validator(kind, consumer=True), self.secret
         )
         self.lua = Lua()
-        self.router = Router(settings.router, compile_filter=self.lua.compile_filter)  # type: ignore[arg-type]
+        router = SlashKeepingRouter if settings.match_uri_encoded_slash else Router
+        self.router = router(settings.router, compile_filter=self.lua.compile_filter)  # type: ignore[arg-type]
         self._of_service: dict[str, set[str]] = {}
         self._trusted = [ip_network(network) for network in settings.real_ip_from if network != "unix:"]
         self._trusts: dict[str, bool] = {}
@@ -79,12 +81,10 @@ class DataPlane:
         self.requests = 0
         #: the TLS listener's, once it listens
         self.https_port: int | None = None
-        self.resolver = Resolver(clock=clock, random=self.random)
+        self.resolver = Resolver(clock=clock, random=self.random, valid=settings.dns_valid)
         self.checkers = Checkers(clock)
         alpn = ["h2", "http/1.1"] if settings.enable_http2 else ["http/1.1"]
-        self.certificates = Certificates(
-            store.get("ssls"), alpn, secret=self.secret, fallback=settings.fallback_sni
-        )
+        self.certificates = Certificates(store.get("ssls"), alpn, secret=self.secret, fallback=settings.fallback_sni)
         self.discoveries: dict[str, NacosDiscovery] = {}
 
     async def start(self) -> None:

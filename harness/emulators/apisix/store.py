@@ -119,8 +119,10 @@ class Table:
 class Store(Table):
     """The table kept in etcd under a prefix. `start` before use, `stop` in the end, on one running loop."""
 
-    def __init__(self, etcd: Etcd, prefix: str = "/apisix", prepare: Prepare = as_it_is) -> None:
+    def __init__(self, etcd: Etcd, prefix: str = "/apisix", prepare: Prepare = as_it_is, *, idle: float = 50.0) -> None:
+        """`idle` are the seconds without news after which the watch is made anew."""
         super().__init__(prepare)
+        self._idle = idle
         self.etcd = etcd
         self.prefix = prefix
         self._revision = 0  # all changes up to here are in the table
@@ -247,7 +249,7 @@ class Store(Table):
             try:
                 if tries:
                     await self._read_all()
-                async for pairs, revision in self.etcd.watch(self.prefix + "/", self._revision + 1):
+                async for pairs, revision in self.etcd.watch(self.prefix + "/", self._revision + 1, self._idle):
                     tries = 0
                     self._take(pairs)
                     self._advance(revision)

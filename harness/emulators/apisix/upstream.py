@@ -104,7 +104,7 @@ class Upstream:
         self.tries = self._count_tries()
         #: the nodes are what the configuration says: nothing to wait for before picking
         self.fixed = not self._configured and self._discovery is None
-        self._checked = bool(conf.get("checks"))
+        self._checked = bool(conf.get("checks")) and not plane.settings.disable_health_checks
         self._checker: Checker | None = None
         #: the tries of the request that had the checker made: it comes too late for them (healthcheck_manager.lua)
         self._uncounted: Sequence[Try] = ()
