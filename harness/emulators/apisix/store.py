@@ -273,7 +273,7 @@ class Store(Table):
         for pair in pairs:
             key = pair.key[len(self.prefix) :]
             kind, _, id_ = key[1:].partition("/")
-            if kind not in self._kinds or self._seen.get((kind, id_), 0) >= pair.modified:
+            if kind not in self._kinds or self._seen.get((kind, id_), 0) >= pair.modified or self._has(key, pair):
                 continue
             if own:
                 self._seen[kind, id_] = pair.modified
@@ -281,6 +281,11 @@ class Store(Table):
             if id_ and pair.value != PLACEHOLDER:
                 changes.extend(self._change(kind, id_, pair, prepared))
         self._apply(changes)
+
+    def _has(self, key: str, pair: Pair) -> bool:
+        """Whether the watch was faster than the answer to our own write."""
+        known = self._stored.get(key)
+        return known is not None and pair.value is not None and known.modified == pair.modified
 
     def _remember(self, key: str, pair: Pair) -> None:
         if pair.value is None:

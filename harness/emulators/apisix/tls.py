@@ -111,6 +111,10 @@ class Certificates:
             id_: made for id_, made in self._made.items() if made is not None and self._entries.get(id_) is made.entry
         }
 
+    def forget(self) -> None:
+        """What references in certificates stand for has changed: all contexts are made anew."""
+        self._made.clear()
+
     def find(self, name: str) -> Certificate | None:
         """The certificate for a server name: an exact one, then a wildcard of one label, then `*`."""
         names = self._names()

@@ -44,12 +44,7 @@ class Checkers:
         if checker is not None:
             checker.stop()
 
-    def forget(self) -> None:
-        """Every target is well again, as at the start."""
-        for checker in self._held.values():
-            checker.forget()
-
     def stop(self) -> None:
-        """End all probes."""
+        """End all probes and forget who was well; the next requests make new checkers."""
         for key in list(self._held):
             self.drop(key)

@@ -111,14 +111,6 @@ class Checker:
         active = self.checks.active
         return node.host, active.port or node.port, active.host or node.host
 
-    def forget(self) -> None:
-        """All targets are well and nothing is counted, as at the start."""
-        self._targets = {
-            key: Target(target.ip, target.port, target.hostname, target.host_header)
-            for key, target in self._targets.items()
-        }
-        self.version += 1
-
     # what pickers ask
 
     def is_healthy(self, node: Node) -> bool:

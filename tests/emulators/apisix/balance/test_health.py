@@ -170,16 +170,6 @@ def test_a_probe_may_have_a_method_and_a_body() -> None:
     assert seen == b"POST / HTTP/1.1\r\nConnection: close\r\nHost: probe.test\r\nContent-Length: 2\r\n\r\n{}"
 
 
-def test_forgetting_makes_all_nodes_well_again() -> None:
-    made, _ = checker({"passive": {"unhealthy": {"http_failures": 1}}})
-    made.report_status(ONE, 500)
-    assert not made.is_healthy(ONE)
-    version = made.version
-    made.forget()
-    assert state(made) == ("healthy", {}) and made.is_healthy(ONE)
-    assert made.version > version
-
-
 def test_a_checker_outlives_changes_of_its_upstream_and_ends_with_its_checks() -> None:
     async def play() -> None:
         clock, probe = ManualClock(), Answers()
