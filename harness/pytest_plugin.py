@@ -101,7 +101,8 @@ def stack(request: pytest.FixtureRequest) -> Iterator[Stack]:
         write(Path(config.getoption("--record")), [*config.stash.get(RECORDED, []), *record_nacos(running)])
     if config.getoption("--keep-stack"):
         _keep(config, running)
-    running.stop()
+    if not _is_shared(config):  # else it is left at the end of the session: this may still be the last test's turn
+        running.stop()
 
 
 def _running(config: pytest.Config) -> Stack:
@@ -210,10 +211,13 @@ def _ran(running: Stack) -> str:
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """As a worker of xdist: have the one that reports tell what ran here."""
+    """As a worker of xdist: have the one that reports tell what ran here, and leave the shared stack."""
     output, running = getattr(session.config, "workeroutput", None), session.config.stash.get(STACK, None)
     if output is not None and running is not None:
         output["harness"] = _ran(running)
+    joined = session.config.stash.get(JOINED, None)
+    if joined is not None and not isinstance(joined, Exception):
+        joined.stop()
 
 
 @pytest.hookimpl(optionalhook=True)

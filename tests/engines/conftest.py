@@ -4,17 +4,31 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import tarfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from harness.engines.images import daemon, settings
+from harness.engines.images import daemon, pins, settings
 from harness.engines.images.build import build, chosen
 from harness.engines.images.daemon import BuildFailed
 from harness.engines.images.offline.catalogue import catalogue
 from harness.errors import EngineUnavailable
+
+SMALL = """
+name: small
+nacos: {namespace: small, group: SMALL}
+services:
+  bi-basic:
+    replicas: 2
+    ports: {http: 8080, grpc: 9090}
+    image: IMAGE
+    resources: {cpu: 500m, memory: 256Mi}
+    gateway: {route_prefix: /basic, nacos_service: bi-basic, retries: 1, timeouts: {connect: 1, send: 5, read: 5}}
+"""
 
 
 @pytest.fixture(scope="session")
@@ -82,3 +96,12 @@ def _files(client: Any, tag: str) -> Iterator[tuple[str, bytes]]:
                     yield from (
                         (one.name, found.read()) for one in layer if one.isfile() and (found := layer.extractfile(one))
                     )
+
+
+@pytest.fixture(scope="session")
+def platform(tmp_path_factory: pytest.TempPathFactory, docker_engine: Any) -> Path:
+    """A platform of one service with two replicas, for containers."""
+    image = os.environ.get("HARNESS_BI_BASIC_IMAGE") or pins.stub_image("bi-basic")
+    file = tmp_path_factory.mktemp("small") / "platform.yaml"
+    file.write_text(SMALL.replace("IMAGE", image))
+    return file

@@ -18,27 +18,6 @@ from harness.stack import Stack
 from harness.wait import until
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(240)]
-SMALL = """
-name: small
-nacos: {namespace: small, group: SMALL}
-services:
-  bi-basic:
-    replicas: 2
-    ports: {http: 8080, grpc: 9090}
-    image: IMAGE
-    resources: {cpu: 500m, memory: 256Mi}
-    gateway: {route_prefix: /basic, nacos_service: bi-basic, retries: 1, timeouts: {connect: 1, send: 5, read: 5}}
-"""
-
-
-@pytest.fixture(scope="module")
-def platform(tmp_path_factory, docker_engine):
-    from harness.engines.images import pins
-
-    image = os.environ.get("HARNESS_BI_BASIC_IMAGE") or pins.stub_image("bi-basic")
-    file = tmp_path_factory.mktemp("small") / "platform.yaml"
-    file.write_text(SMALL.replace("IMAGE", image))
-    return file
 
 
 @pytest.fixture(scope="module")
@@ -237,24 +216,3 @@ services:
     )
     with Stack.start(Path(tmp_path / "platform.yaml"), engine="docker") as shop:
         assert status(shop, "/orders/healthz") == 200
-
-
-TWO_FILES = """
-def test_a(stack): print("stack", stack.endpoints.gateway_http)
-def test_b(stack): ...
-def test_c(): ...
-"""
-
-
-def test_workers_of_xdist_share_one_stack(platform, docker_engine, tmp_path):
-    for name in ("test_one.py", "test_two.py"):
-        (tmp_path / name).write_text(TWO_FILES)
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-n", "2", "-v", "--engine", "docker"]
-    done = subprocess.run(
-        [*command, "--platform", str(platform)], cwd=tmp_path, capture_output=True, text=True, timeout=200
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    workers = {line.split("]")[0] for line in done.stdout.splitlines() if "PASSED" in line}
-    assert len(workers) == 1
-    assert "6 passed" in done.stdout
-    assert "harness: etcd real" in done.stdout, "what ran is told by the worker that ran it"
