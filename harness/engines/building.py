@@ -123,7 +123,7 @@ def _order(platform: Platform, service: Service, build: Build) -> buildkit.Order
     order = buildkit.Order(
         tag="",
         context=(platform.directory / build.context).resolve(),
-        dockerfile=_dockerfile(platform, build),
+        dockerfile=dockerfile(platform, build),
         arguments={},
         target=build.target,
         network=told.network,
@@ -168,7 +168,7 @@ def _classic(client: docker.DockerClient, order: buildkit.Order, say: local.Say)
         raise EngineUnavailable(f"it can't be built: {error}", where=order.tag) from error
 
 
-def _dockerfile(platform: Platform, build: Build) -> Path:
+def dockerfile(platform: Platform, build: Build) -> Path:
     """Relative to the context, as docker-compose has it; else to the platform file, as every other path is."""
     beside = platform.directory / build.context / build.dockerfile
     return (beside if beside.exists() else platform.directory / build.dockerfile).resolve()
