@@ -7,7 +7,7 @@ import os
 import re
 import ssl
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,9 +28,11 @@ class Certificate:
 
     __slots__ = ("context", "depth", "entry", "skip", "verifies")
 
-    def __init__(self, entry: Entry, alpn: list[str], usual: Tls) -> None:
+    def __init__(
+        self, entry: Entry, alpn: list[str], usual: Tls, secret: Callable[[Any], Any] = lambda value: value
+    ) -> None:
         """Raises ValueError or ssl.SSLError for a certificate, key or CA that can't be read."""
-        value = entry.value
+        value = secret(entry.value)
         self.entry = entry
         client = value.get("client") or {}
         self.verifies = bool(client)
@@ -98,10 +100,21 @@ def load_pair(context: ssl.SSLContext, certificate: str, key: str) -> None:
 class Certificates:
     """All `ssl` resources by name; contexts are made at first use and kept while the resource stays."""
 
-    def __init__(self, entries: Mapping[str, Entry], alpn: list[str], usual: Tls) -> None:
+    def __init__(
+        self,
+        entries: Mapping[str, Entry],
+        alpn: list[str],
+        usual: Tls,
+        *,
+        secret: Callable[[Any], Any] = lambda value: value,
+        fallback: str = "",
+    ) -> None:
+        """`secret` resolves $env:// and $secret:// references, `fallback` is the name of who sends none."""
         self._entries = entries
         self._alpn = alpn
         self._usual = usual
+        self._secret = secret
+        self._fallback = _bare(fallback)
         self._made: dict[str, Certificate | None] = {}
         self._by_name: dict[str, str] | None = None
         #: names with a star, without it, the longest first
@@ -114,14 +127,17 @@ class Certificates:
             id_: made for id_, made in self._made.items() if made is not None and self._entries.get(id_) is made.entry
         }
 
-    @property
-    def fallback(self) -> str:
-        """The name for a client that gives none (fallback_sni), or ""."""
-        return self._usual.fallback_sni
+    def named(self, name: str) -> str:
+        """A client's server name as it counts: without the root's dot, and fallback_sni for none."""
+        return _bare(name) or self._fallback
+
+    def forget(self) -> None:
+        """What references in certificates stand for has changed: all contexts are made anew."""
+        self._made.clear()
 
     def find(self, name: str) -> Certificate | None:
         """The certificate for a server name, or None: the longest name that fits decides (radixtree_sni.lua)."""
-        name = name.removesuffix(".")
+        name = self.named(name)
         if self._by_name is None:
             self._by_name = self._names()
             self._wild = sorted((known[1:] for known in self._by_name if known[:1] == "*"), key=len, reverse=True)
@@ -145,15 +161,20 @@ class Certificates:
             if value.get("type", "server") != "server" or value.get("status", 1) == 0:
                 continue
             for name in value.get("snis") or [value.get("sni") or ""]:
-                by_name.setdefault(name.lower().removesuffix("."), id_)
+                by_name.setdefault(_bare(name), id_)
         return by_name
 
     def _make(self, entry: Entry) -> Certificate | None:
         try:
-            return Certificate(entry, self._alpn, self._usual)
+            return Certificate(entry, self._alpn, self._usual, self._secret)
         except (ValueError, KeyError, ssl.SSLError) as error:
             log.error("failed to set PEM cert of ssl %s: %s", entry.id, error)
             return None
+
+
+def _bare(name: str) -> str:
+    """A server name in lower case and without the root's dot."""
+    return name.lower().removesuffix(".")
 
 
 def _fits(name: str, matched: str, value: Mapping[str, Any]) -> bool:
@@ -164,4 +185,4 @@ def _fits(name: str, matched: str, value: Mapping[str, Any]) -> bool:
     listed = value.get("snis")
     if not listed:
         return matched == "*" or "." not in name[::-1][len(matched) - 1 :]
-    return any(name == known.lower() or "." not in name[::-1][max(len(known) - 1, 0) :] for known in listed)
+    return any(name == _bare(known) or "." not in name[::-1][max(len(known) - 1, 0) :] for known in listed)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final
 
 from harness.emulators.apisix.proxy.listener import Patience
@@ -25,13 +24,11 @@ _PROTOCOLS: Final = ("TLSv1.1", "TLSv1.2", "TLSv1.3")
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """apisix.ssl. `fallback_sni` is used for a client that names no server; `trusted` None is the system's store."""
+    """apisix.ssl, as far as it is about handshakes."""
 
     protocols: tuple[str, ...] = ("TLSv1.2", "TLSv1.3")
     ciphers: str = CIPHERS
     session_tickets: bool = False
-    fallback_sni: str = ""
-    trusted: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,24 +74,16 @@ def _keepalive(conf: Mapping[str, Any]) -> Keepalive:
 
 def _tls(conf: Mapping[str, Any]) -> Tls:
     usual = Tls()
-    if any((one or {}).get("enable_http3") for one in conf.get("listen") or ()):
-        raise SpecError("HTTP/3 is not emulated", mend="leave apisix.ssl.listen[].enable_http3 out")
     protocols = tuple(str(conf.get("ssl_protocols") or " ".join(usual.protocols)).split())
     unknown = [name for name in protocols if name not in _PROTOCOLS]
     if unknown:
         raise SpecError(
             f"apisix.ssl.ssl_protocols: {', '.join(unknown)} is not emulated", mend=f"any of {' '.join(_PROTOCOLS)}"
         )
-    trusted = conf.get("ssl_trusted_certificate") or "system"
-    path = None if trusted == "system" else Path(str(trusted))
-    if path is not None and not path.is_file():
-        raise SpecError(f"apisix.ssl.ssl_trusted_certificate: there is no file {path}", mend="a PEM file, or system")
     return Tls(
         protocols,
         str(conf.get("ssl_ciphers") or usual.ciphers),
         bool(conf.get("ssl_session_tickets", usual.session_tickets)),
-        str(conf.get("fallback_sni") or "").lower().removesuffix("."),
-        path,
     )
 
 

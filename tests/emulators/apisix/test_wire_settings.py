@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from harness.emulators.apisix.wire_settings import Wire, seconds, size, wire_of
+from harness.emulators.apisix.wire_settings import Tls, Wire, seconds, size, wire_of
 from harness.errors import SpecError
 
 
@@ -17,9 +16,7 @@ def test_nothing_said_is_apisixs_default() -> None:
     assert (wire.patience.send_timeout, wire.patience.client_body_timeout, wire.keepalive.size) == (10, 60, 320)
 
 
-def test_what_is_said_counts(tmp_path: Path) -> None:
-    authorities = tmp_path / "ca.pem"
-    authorities.write_text("")
+def test_what_is_said_counts() -> None:
     http = {
         "client_header_timeout": "1m",
         "client_body_timeout": "500ms",
@@ -28,28 +25,20 @@ def test_what_is_said_counts(tmp_path: Path) -> None:
         "client_max_body_size": "10m",
         "upstream": {"keepalive": 7, "keepalive_requests": 9, "keepalive_timeout": "5s"},
     }
-    tls = {
-        "fallback_sni": "A.test.",
-        "ssl_protocols": "TLSv1.3",
-        "ssl_session_tickets": True,
-        "ssl_trusted_certificate": str(authorities),
-    }
+    tls = {"ssl_protocols": "TLSv1.3", "ssl_session_tickets": True, "ssl_ciphers": "HIGH"}
     wire = wire_of({"nginx_config": {"http": http}, "apisix": {"ssl": tls}})
     patience = wire.patience
     assert (patience.client_header_timeout, patience.client_body_timeout) == (60, 0.5)
     assert (patience.send_timeout, patience.keepalive_timeout) == (3, 75)
     assert (wire.keepalive.size, wire.keepalive.requests, wire.keepalive.idle_timeout) == (7, 9, 5)
     assert wire.max_body == 10 * 1024 * 1024
-    assert (wire.tls.fallback_sni, wire.tls.protocols, wire.tls.session_tickets) == ("a.test", ("TLSv1.3",), True)
-    assert wire.tls.trusted == authorities
+    assert wire.tls == Tls(("TLSv1.3",), "HIGH", session_tickets=True)
 
 
 @pytest.mark.parametrize(
     "config",
     [
-        {"apisix": {"ssl": {"listen": [{"port": 9443, "enable_http3": True}]}}},
         {"apisix": {"ssl": {"ssl_protocols": "SSLv3 TLSv1.2"}}},
-        {"apisix": {"ssl": {"ssl_trusted_certificate": "/nowhere/ca.pem"}}},
         {"nginx_config": {"http": {"send_timeout": "soon"}}},
         {"nginx_config": {"http": {"client_max_body_size": "-1"}}},
     ],

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import re
 import ssl
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from harness.emulators.apisix.exchange import Response
@@ -44,12 +43,15 @@ class _Gathering:
         pass
 
 
-def _context(url_scheme: str, verify: bool, trusted: Path | None) -> ssl.SSLContext | None:
+def _context(url_scheme: str, verify: bool, trusted: tuple[str, ...]) -> ssl.SSLContext | None:
     if url_scheme != "https":
         return None
     context = _contexts.get((verify, trusted))
     if context is None:
-        context = ssl.create_default_context(cafile=trusted)
+        context = ssl.create_default_context() if "system" in trusted else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        for path in trusted:
+            if path != "system":
+                context.load_verify_locations(path)
         if not verify:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
@@ -57,7 +59,7 @@ def _context(url_scheme: str, verify: bool, trusted: Path | None) -> ssl.SSLCont
     return context
 
 
-_contexts: dict[tuple[bool, Path | None], ssl.SSLContext] = {}
+_contexts: dict[tuple[bool, tuple[str, ...]], ssl.SSLContext] = {}
 
 
 async def fetch(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
 from harness.emulators.apisix.proxy import answer as answers
@@ -414,8 +413,8 @@ class Pools:
 
     __slots__ = ("_grpc", "_pools", "loop", "trusted")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, trusted: Path | None = None) -> None:
-        """`trusted` are the authorities by which plugins' own requests are verified; None for the system's."""
+    def __init__(self, loop: asyncio.AbstractEventLoop, trusted: tuple[str, ...] = ("system",)) -> None:
+        """`trusted` are the authorities by which plugins' own requests are verified: files, "system" for its own."""
         self.loop = loop
         self.trusted = trusted
         self._grpc: dict[Target, GrpcPool] = {}
