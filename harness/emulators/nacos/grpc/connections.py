@@ -14,6 +14,8 @@ from harness.emulators.nacos.grpc.transport import Link, Stream
 
 #: How many pushes the server remembers for tests to look at.
 PUSH_LOG = 10_000
+#: Bytes that wait for a client that does not read; beyond them pushes are left to the retries, which send the newest state.
+LAZY_BACKLOG = 1 << 20
 
 
 @dataclass(slots=True)
@@ -133,15 +135,29 @@ class Connections:
 
     def push(self, connection: Connection, type_name: str, module: str, fields: bytes, subject: str = "") -> Push:
         """Send a request to the client; `fields` are the JSON members after the common ones, with the closing brace."""
-        number = str(next(self._numbers))
-        record = Push(connection.id, type_name, subject, number, time.monotonic())
-        connection.pending[number] = record
-        self.log.append(record)
-        stream = connection.stream
-        if stream is not None:
-            head = b'{"headers":{},"requestId":"%b","module":"%b"' % (number.encode(), module.encode())
-            stream.send_parts(wire.encode_head(type_name, len(head) + len(fields)) + head, fields)
-        return record
+        return self.push_all((connection,), type_name, module, fields, subject)[0]
+
+    def push_all(
+        self, connections: Iterable[Connection], type_name: str, module: str, fields: bytes, subject: str = ""
+    ) -> list[Push]:
+        """Send one request to many clients: all but its number is made once."""
+        tail = b'","module":"%b"%b' % (module.encode(), fields)
+        heads: dict[int, bytes] = {}
+        now = time.monotonic()
+        made = []
+        for connection in connections:
+            number = str(next(self._numbers))
+            record = Push(connection.id, type_name, subject, number, now)
+            connection.pending[number] = record
+            made.append(record)
+            stream = connection.stream
+            if stream is not None and stream.backlog < LAZY_BACKLOG:
+                head = heads.get(len(number)) or heads.setdefault(
+                    len(number), _head(type_name, len(number) + len(tail))
+                )
+                stream.send_parts(head + number.encode(), tail)
+        self.log.extend(made)
+        return made
 
     def acknowledge(self, connection: Connection, request_id: str) -> Push | None:
         """The client answered; requests are matched by their id alone, the type of the answer varies by SDK."""
@@ -162,3 +178,11 @@ class Connections:
         for connection, push in late:
             del connection.pending[push.request_id]
         return late
+
+
+def _head(type_name: str, rest: int) -> bytes:
+    """A pushed request up to its number, framed for gRPC; `rest` bytes of JSON follow."""
+    start = b'{"headers":{},"requestId":"'
+    payload = wire.encode_head(type_name, len(start) + rest)
+    size = len(payload) + len(start) + rest
+    return b"\x00" + size.to_bytes(4, "big") + payload + start
