@@ -75,7 +75,9 @@ class Client:
         self._ended: set[int] = set()
         self._next = 3
         setup = {"clientVersion": "bench", "labels": {"module": module}}
-        self.socket.sendall(HELLO + frame(HEADERS, END_HEADERS, 1, STREAM) + self.spoken("ConnectionSetupRequest", setup))
+        self.socket.sendall(
+            HELLO + frame(HEADERS, END_HEADERS, 1, STREAM) + self.spoken("ConnectionSetupRequest", setup)
+        )
         self.call("HealthCheckRequest", {})
 
     def spoken(self, kind: str, body: object) -> bytes:
