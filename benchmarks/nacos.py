@@ -2,11 +2,11 @@
 
     python benchmarks/nacos.py [--runs 20] [--json]
 
-The server is a process of its own, and so are its many clients (`nacos_clients.py`). "arrived" is the time from just before
-the change until the kernel has the whole push in a client's socket: what the server and the kernel take, however busy the
-machine's other programs are with reading. "read" is the time until one process has read them all, one after the other.
-Percentiles come from the raw samples of all runs; `last_ms` is the time to the last client of each change. `cpu` is the
-server's own CPU time by the kernel's account; wall-clock figures depend on the load of the machine, which is printed.
+The server is a process of its own, and so are its many clients (`nacos_clients.py`). "arrived" is the time from just
+before the change until the kernel has the whole push in a client's socket: what the server and the kernel take, however
+long the reading lasts. "read" is the time until one process has read it, one client after the other. Percentiles come
+from the raw samples of all runs; `last_ms` is the time to the last client of each change. `cpu` is the server's own CPU
+time by the kernel's account; wall-clock figures depend on the load of the machine, which is printed.
 """
 
 from __future__ import annotations

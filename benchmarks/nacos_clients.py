@@ -3,8 +3,8 @@
     python benchmarks/nacos_clients.py      (told what to do on stdin, one JSON array a line; answers one JSON a line)
 
 While a change goes out this process sleeps: the kernel stamps what arrives in each socket, and the stamps are read
-afterwards. So neither this process's speed nor its share of the CPU is measured. `["read"]` is the other way: it reads as
-a real client does and takes the time when each message was read, one client after the other.
+afterwards. So neither this process's speed nor its share of the CPU is measured. `["read"]` is the other way: it
+reads as a real client does and takes the time when each message was read, one client after the other.
 """
 
 from __future__ import annotations

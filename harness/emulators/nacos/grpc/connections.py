@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.emulators.nacos.grpc import wire
-from harness.emulators.nacos.grpc.transport import Link, Stream
+from harness.emulators.nacos.grpc.stream import Stream
+from harness.emulators.nacos.grpc.transport import Link
 
 #: How many pushes the server remembers for tests to look at.
 PUSH_LOG = 10_000
-#: Bytes that wait for a client that does not read; beyond them pushes are left to the retries, which send the newest state.
+#: Bytes that wait for a client that does not read; beyond them pushes are left to the retries.
 LAZY_BACKLOG = 1 << 20
 
 

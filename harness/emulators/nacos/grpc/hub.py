@@ -16,7 +16,8 @@ from harness.emulators.nacos.grpc.body import Body, read
 from harness.emulators.nacos.grpc.calls import Call, Failed, Handler, Raw
 from harness.emulators.nacos.grpc.connections import Connection, Connections
 from harness.emulators.nacos.grpc.handlers import BY_TYPE
-from harness.emulators.nacos.grpc.transport import INTERNAL, UNAVAILABLE, Link, Stream
+from harness.emulators.nacos.grpc.stream import INTERNAL, UNAVAILABLE, Stream
+from harness.emulators.nacos.grpc.transport import Link
 
 log = logging.getLogger(__name__)
 

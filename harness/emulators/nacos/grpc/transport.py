@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import struct
-from collections import deque
 from collections.abc import Callable
 from typing import Protocol, cast
-from urllib.parse import quote
 
 import h2.config
 import h2.connection
@@ -16,13 +14,10 @@ import h2.events
 import h2.exceptions
 import h2.settings
 
-#: gRPC status codes in use.
-OK, RESOURCE_EXHAUSTED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE = 0, 8, 12, 13, 14
+from harness.emulators.nacos.grpc.stream import INTERNAL, OK, RESOURCE_EXHAUSTED, UNIMPLEMENTED, Stream
 
 #: The server's `maxInboundMessageSize`.
 MAX_MESSAGE = 10 * 1024 * 1024
-#: What may wait for a client that does not read before it is cut off.
-MAX_BACKLOG = 64 * 1024 * 1024
 #: What the transport holds for such a client before nothing more is handed to it, and nothing more is read from it.
 HIGH_WATER = 1 << 20
 #: How much of a stream's own window the quick way of reading uses up before it is given back.
@@ -36,7 +31,6 @@ STREAM = b"/BiRequestStream/requestBiStream"
 #: The head of an HTTP/2 frame: length (24 bits), type, flags, stream.
 _FRAME = struct.Struct(">BHBBI")
 _WINDOW_UPDATE = struct.Struct(">BHBBII")
-_HEADERS = [(b":status", b"200"), (b"content-type", b"application/grpc")]
 _SETTINGS = {
     h2.settings.SettingCodes.MAX_CONCURRENT_STREAMS: 1000,
     h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: 1 << 20,
@@ -73,112 +67,6 @@ class Hub(Protocol):
     def stream_closed(self, link: Link, stream: Stream) -> None:
         """The stream ended, by the client's will or by a reset."""
         ...
-
-
-class Stream:
-    """One gRPC call: gathers messages, sends messages as flow control allows, ends with a status."""
-
-    __slots__ = ("_ending", "_link", "_unsent", "backlog", "bidirectional", "buffer", "credit", "done", "id", "started")
-
-    def __init__(self, link: Link, stream_id: int, bidirectional: bool) -> None:
-        self._link = link
-        self.id = stream_id
-        self.bidirectional = bidirectional
-        self.buffer = bytearray()
-        self.credit = 0
-        self.started = False
-        self.done = False
-        #: Bytes that wait for the client to take them.
-        self.backlog = 0
-        self._unsent: deque[bytes] = deque()
-        self._ending: tuple[int, str] | None = None
-
-    def send(self, message: bytes) -> None:
-        """Send one message; one that comes after the end is dropped."""
-        if not (self.done or self._ending):
-            self._queue(b"\x00" + struct.pack(">I", len(message)) + message)
-
-    def _queue(self, framed: bytes) -> None:
-        self.start()
-        self._unsent.append(framed)
-        self.backlog += len(framed)
-        if self.backlog > MAX_BACKLOG:
-            self._link.abort()
-            return
-        self.pump()
-
-    def send_parts(self, head: bytes, body: bytes) -> None:
-        """Send one message, framed already, as `head` and a `body` that other streams share; past h2 where that is safe.
-
-        A change goes to hundreds of streams: what h2 does for a frame costs more than all the rest of a push. Flow
-        control is kept in h2's own counters. Whatever is not plain goes the usual way.
-        """
-        if self.done or self._ending:
-            return
-        if self.started and not self._unsent and self._link.fits(self.id, len(head) + len(body)):
-            self._link.write_frame(self.id, head, body)
-        else:
-            self._queue(head + body)
-
-    def reply(self, message: bytes) -> None:
-        """Answer a unary call."""
-        self.send(message)
-        self.finish(OK)
-
-    def finish(self, status: int, detail: str = "") -> None:
-        """End the call with a gRPC status."""
-        if not self.done and self._ending is None:
-            self._ending = (status, detail)
-            self.start()
-            self.pump()
-
-    def start(self) -> None:
-        """Send the response's headers, if they are not out yet."""
-        if not self.started:
-            self.started = True
-            try:
-                self._link.h2.send_headers(self.id, _HEADERS)
-            except h2.exceptions.ProtocolError:
-                self._lost()
-
-    def pump(self) -> None:
-        """Send what flow control lets through."""
-        if self.done:
-            return
-        try:
-            self._pump()
-        except h2.exceptions.ProtocolError:
-            self._lost()
-        self._link.flush()
-
-    def _lost(self) -> None:
-        """The peer reset the stream in the same read: there is nobody to tell."""
-        self.done = True
-        self.backlog = 0
-        self._unsent.clear()
-
-    def _pump(self) -> None:
-        h2c = self._link.h2
-        while self._unsent and not self._link.full:
-            room = h2c.local_flow_control_window(self.id)
-            if room <= 0:
-                break
-            room = min(room, h2c.max_outbound_frame_size)
-            chunk = self._unsent.popleft()
-            if len(chunk) > room:
-                self._unsent.appendleft(chunk[room:])
-                chunk = chunk[:room]
-            self.backlog -= len(chunk)
-            h2c.send_data(self.id, chunk)
-        if self._ending and not self._unsent:
-            self.done = True
-            h2c.send_headers(self.id, _trailers(*self._ending), end_stream=True)
-            self._link.forget(self)
-
-
-def _trailers(status: int, detail: str) -> list[tuple[bytes, bytes]]:
-    trailers = [(b"grpc-status", str(status).encode())]
-    return [*trailers, (b"grpc-message", quote(detail).encode())] if detail else trailers
 
 
 class Link(asyncio.Protocol):
@@ -261,7 +149,7 @@ class Link(asyncio.Protocol):
         self._feed_frames(data)
 
     def _feed_frames(self, data: bytes) -> None:
-        """Whole frames go to h2, but plain DATA of the bidirectional stream, the acknowledgements of pushes, straight on.
+        """Whole frames go to h2, but the plain DATA of the bidirectional stream (acknowledgements) straight on.
 
         What h2 does for such a frame costs four times as much as all the rest of an acknowledgement.
         """
@@ -323,7 +211,7 @@ class Link(asyncio.Protocol):
         )
 
     def write_frame(self, stream_id: int, head: bytes, body: bytes) -> None:
-        """Write one DATA frame that `fits`: at once, by the kernel's own gathering of both parts, where nothing waits."""
+        """Write one DATA frame that `fits`; at once, both parts gathered by the kernel, where nothing waits."""
         size = len(head) + len(body)
         self.h2.outbound_flow_control_window -= size
         self.h2.streams[stream_id].outbound_flow_control_window -= size
