@@ -47,7 +47,6 @@ class Locks:
         return freed
 
 
-
 def _checked(kind: str | None, key: str | None) -> LockKey:
     if kind is None or key is None:
         raise LockRefused("lockType or lockKey is null.")

@@ -22,6 +22,10 @@ PATTERN_OVER_LIMIT = (50310, "fuzzy watch pattern over limit")
 MATCHES_OVER_LIMIT = (50311, "fuzzy watch pattern matched count over limit")
 
 
+class PatternsFull(Exception):
+    """There are as many patterns as are allowed."""
+
+
 class Named(NamedTuple):
     """A service or a configuration."""
 
@@ -39,9 +43,7 @@ class Pattern(NamedTuple):
 
     def fits(self, named: Named) -> bool:
         """Whether it matches."""
-        return (
-            self.namespace == named.namespace and _fits(self.group, named.group) and _fits(self.name, named.name)
-        )
+        return self.namespace == named.namespace and _fits(self.group, named.group) and _fits(self.name, named.name)
 
 
 def parse(text: str) -> Pattern:
@@ -92,12 +94,12 @@ class Watches:
         self.asked: Callable[[str, str, list[str], bool], None] = lambda client, pattern, received, starting: None
 
     def watch(self, text: str, client: str) -> None:
-        """Let a client watch a pattern; raises NacosError for a new pattern beyond the limit."""
+        """Let a client watch a pattern; raises PatternsFull for one too many, NacosError for a bad one."""
         watched = self._patterns.get(text)
         if watched is None:
             pattern = parse(text)
             if len(self._patterns) >= MAX_PATTERNS:
-                raise NacosError(500, PATTERN_OVER_LIMIT[1], PATTERN_OVER_LIMIT[0])
+                raise PatternsFull
             watched = self._patterns[text] = _Watched(pattern)
             self._fill(watched)
         watched.clients.add(client)

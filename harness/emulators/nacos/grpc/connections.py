@@ -114,7 +114,6 @@ class Connections:
         if connection is not None:
             self.by_id.pop(connection.id, None)
             connection.registered = False
-            connection.pending.clear()
         return connection
 
     def of(self, link: Link) -> Connection:

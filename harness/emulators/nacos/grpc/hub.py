@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import time
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from harness.emulators.nacos.auth.gate import Credentials
@@ -14,7 +16,7 @@ from harness.emulators.nacos.faults import Faults
 from harness.emulators.nacos.grpc import wire
 from harness.emulators.nacos.grpc.body import Body, read
 from harness.emulators.nacos.grpc.calls import Call, Failed, Handler, Raw
-from harness.emulators.nacos.grpc.connections import Connection, Connections
+from harness.emulators.nacos.grpc.connections import Connection, Connections, Push
 from harness.emulators.nacos.grpc.handlers import BY_TYPE
 from harness.emulators.nacos.grpc.stream import INTERNAL, UNAVAILABLE, Stream
 from harness.emulators.nacos.grpc.transport import Link
@@ -25,7 +27,7 @@ log = logging.getLogger(__name__)
 UNREGISTERED, NO_HANDLER = 301, 302
 
 #: What this server can do, told to clients that negotiate.
-ABILITIES = {"supportPersistentInstanceByGrpc": True, "fuzzyWatch": False, "lock": False, "mcp": False}
+ABILITIES = {"supportPersistentInstanceByGrpc": True, "fuzzyWatch": True, "lock": True, "mcp": False}
 _ABILITIES = f',"abilityTable":{json.dumps(ABILITIES)}}}'.encode()
 
 
@@ -36,6 +38,9 @@ class GrpcHub:
         self.domain = domain
         self.connections = connections
         self.faults = faults
+        #: Told each push that a client answered, and each connection whose state goes.
+        self.acknowledged: Callable[[Connection, Push], None] = lambda connection, push: None
+        self.disconnected: Callable[[Connection], None] = lambda connection: None
 
     # -- connections -------------------------------------------------------------------------------------------------
 
@@ -52,6 +57,10 @@ class GrpcHub:
     def _drop_state(self, connection: Connection) -> None:
         self.domain.registry.disconnect(connection.id)
         self.domain.listeners.disconnect(connection.id)
+        self.domain.service_watches.disconnect(connection.id)
+        self.domain.config_watches.disconnect(connection.id)
+        self.disconnected(connection)
+        connection.pending.clear()
 
     def unregister(self, connection: Connection) -> None:
         """Send a client away: what it published goes at once, its transport is closed."""
@@ -77,7 +86,9 @@ class GrpcHub:
             if payload.type == "ConnectionSetupRequest":
                 self._set_up(connection, stream, body)
             else:
-                self.connections.acknowledge(connection, body.text("requestId"))
+                push = self.connections.acknowledge(connection, body.text("requestId"))
+                if push is not None:
+                    self.acknowledged(connection, push)
         except (ValueError, NacosError) as error:
             log.warning("%s sent a bad stream message: %s", connection.id, error)
 
@@ -145,7 +156,7 @@ class GrpcHub:
             call = Call(self.domain, self.connections, connection, payload.headers, body, user)
             return _response(handler.response, handler.run(call), request_id)
         except Failed as failed:
-            return _error(handler.response, failed.code, failed.message, request_id)
+            return _error(handler.response, failed.code, failed.message, request_id, failed.fields)
         except NacosError as error:
             return _error("ErrorResponse", error.status, error.detail, request_id)
         except Exception as error:
@@ -183,6 +194,8 @@ def _json(value: Any) -> str:
     return value if isinstance(value, Raw) else json.dumps(value, separators=(",", ":"))
 
 
-def _error(type_name: str, code: int, message: str, request_id: str = "") -> bytes:
+def _error(
+    type_name: str, code: int, message: str, request_id: str = "", more: Mapping[str, Any] = MappingProxyType({})
+) -> bytes:
     fields = {"resultCode": 500, "errorCode": code, "message": message, "success": False, "requestId": request_id}
-    return wire.encode(type_name, json.dumps(fields).encode())
+    return wire.encode(type_name, json.dumps({**fields, **more}).encode())

@@ -72,7 +72,7 @@ def test_the_connection_is_listed(grpc_client: Clients, nacos: NacosServer) -> N
     assert (found["id"], found["version"], found["module"], found["app"]) == (connection_id, "Test:v1", "naming", "app")
 
 
-@pytest.mark.parametrize("kind", ["NoSuchRequest", "", "LockOperationRequest", "NamingFuzzyWatchRequest"])
+@pytest.mark.parametrize("kind", ["NoSuchRequest", "", "QueryMcpServerRequest", "QueryAgentCardRequest"])
 def test_unknown_types(grpc_client: Clients, kind: str) -> None:
     client = grpc_client()
     client.set_up()
