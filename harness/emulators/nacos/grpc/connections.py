@@ -140,24 +140,27 @@ class Connections:
     def push_all(
         self, connections: Iterable[Connection], type_name: str, module: str, fields: bytes, subject: str = ""
     ) -> list[Push]:
-        """Send one request to many clients: all but its number is made once."""
-        tail = b'","module":"%b"%b' % (module.encode(), fields)
-        heads: dict[int, bytes] = {}
+        """Send one request to many clients: all but its number is made once. The books are kept when all is sent."""
         now = time.monotonic()
+        numbered = self._send_all(connections, type_name, b'","module":"%b"%b' % (module.encode(), fields))
         made = []
-        for connection in connections:
-            number = str(next(self._numbers))
-            record = Push(connection.id, type_name, subject, number, now)
-            connection.pending[number] = record
+        for connection, number in numbered:
+            record = connection.pending[number] = Push(connection.id, type_name, subject, number, now)
             made.append(record)
-            stream = connection.stream
-            if stream is not None and stream.backlog < LAZY_BACKLOG:
-                head = heads.get(len(number)) or heads.setdefault(
-                    len(number), _head(type_name, len(number) + len(tail))
-                )
-                stream.send_parts(head + number.encode(), tail)
         self.log.extend(made)
         return made
+
+    def _send_all(self, connections: Iterable[Connection], type_name: str, tail: bytes) -> list[tuple[Connection, str]]:
+        heads: dict[int, bytes] = {}
+        numbered = []
+        for connection, number in zip(connections, self._numbers, strict=False):
+            text = b"%d" % number
+            head = heads.get(len(text)) or heads.setdefault(len(text), _head(type_name, len(text) + len(tail)))
+            stream = connection.stream
+            if stream is not None and stream.backlog < LAZY_BACKLOG:
+                stream.send_parts(head + text, tail)
+            numbered.append((connection, text.decode()))
+        return numbered
 
     def acknowledge(self, connection: Connection, request_id: str) -> Push | None:
         """The client answered; requests are matched by their id alone, the type of the answer varies by SDK."""
