@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from harness.emulators.nacos.grpc.transport import Link
 
 #: gRPC status codes in use.
-OK, RESOURCE_EXHAUSTED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE = 0, 8, 12, 13, 14
+OK, UNKNOWN, RESOURCE_EXHAUSTED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE = 0, 2, 8, 12, 13, 14
 
 #: What may wait for a client that does not read before it is cut off.
 MAX_BACKLOG = 64 * 1024 * 1024

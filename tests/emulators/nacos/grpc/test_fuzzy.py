@@ -183,7 +183,7 @@ def test_what_is_no_watch(client: Any) -> None:
     assert (kind, body["errorCode"], body["message"]) == ("ErrorResponse", 400, "Unsupported request type LOOK")
     assert watch(client, "Config", watchType="LOOK")["success"]
     assert watch(client, groupKeyPattern="public")["errorCode"] == 500
-    assert watch(client, "Config", groupKeyPattern="a b>>G>>*")["errorCode"] == 400
+    assert watch(client, "Config", groupKeyPattern="a b>>G>>*")["success"], "the server checks no namespace here"
     assert watch(client, receivedGroupKeys="x")["errorCode"] == 502
 
 
@@ -223,8 +223,8 @@ def test_locks(client: Any, grpc_client: Clients, nacos: NacosServer) -> None:
         (None, {}, "LockOperationResponse", 0, "no Handler"),
         ("ACQUIRE", {"lockType": "X"}, "LockOperationResponse", 0, "lockType: X is not exist."),
         ("ACQUIRE", {"key": None}, "LockOperationResponse", 0, "is null"),
-        ("STEAL", {}, "ErrorResponse", 502, "Cannot deserialize"),
-        ("ACQUIRE", {"expiredTime": None}, "ErrorResponse", 500, "expiredTime"),
+        ("STEAL", {}, "ErrorResponse", 502, "deserialize failed"),
+        ("ACQUIRE", {"expiredTime": None}, "ErrorResponse", 500, "getExpiredTime()"),
     ],
 )
 def test_locks_refused(

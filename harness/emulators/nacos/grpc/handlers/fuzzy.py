@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.emulators.nacos import names
 from harness.emulators.nacos.auth.gate import Resource
 from harness.emulators.nacos.errors import NacosError
 from harness.emulators.nacos.grpc.body import Body
 from harness.emulators.nacos.grpc.calls import Call, Failed, Handler
-from harness.emulators.nacos.watches import MATCHES_OVER_LIMIT, PATTERN_OVER_LIMIT, SPLITTER, PatternsFull, Watches
+from harness.emulators.nacos.watches import MATCHES_OVER_LIMIT, PATTERN_OVER_LIMIT, PatternsFull, Watches
 
 WATCH, CANCEL = "WATCH", "CANCEL_WATCH"
 
@@ -42,11 +41,6 @@ def _run(call: Call, watches: Watches, kind: str) -> dict[str, Any]:
     return {}
 
 
-def check_pattern(body: Body) -> None:
-    """The parameter checker looks at the namespace alone, and for configuration only."""
-    names.check("namespaceId", body.text("groupKeyPattern").partition(SPLITTER)[0])
-
-
 def services(body: Body) -> Resource:
     """A watch of services is judged by its namespace field; the pattern has no say (`NamingGrpcResourceParser`)."""
     return Resource(body.text("namespace"), body.text("groupName"), "naming", body.text("serviceName"))
@@ -59,5 +53,5 @@ def configs(body: Body) -> Resource:
 
 HANDLERS = (
     Handler("NamingFuzzyWatchRequest", "NamingFuzzyWatchResponse", watch_services, "r", services),
-    Handler("ConfigFuzzyWatchRequest", "ConfigFuzzyWatchResponse", watch_configs, "r", configs, check_pattern),
+    Handler("ConfigFuzzyWatchRequest", "ConfigFuzzyWatchResponse", watch_configs, "r", configs),
 )

@@ -5,21 +5,26 @@ from __future__ import annotations
 from typing import Any
 
 from harness.emulators.nacos.errors import NacosError
+from harness.emulators.nacos.grpc.body import wrong
 from harness.emulators.nacos.grpc.calls import Call, Failed, Handler
 from harness.emulators.nacos.locks import LockRefused
 
 ACQUIRE, RELEASE, EXPIRE = "ACQUIRE", "RELEASE", "EXPIRE"
+#: What Java says of a null.
+_LOCK = "com.alibaba.nacos.api.lock.model.LockInstance"
+_NO_INSTANCE = f'Cannot invoke "{_LOCK}.getLockType()" because "lockInstance" is null'
+_NO_TIME = f'Cannot invoke "java.lang.Long.longValue()" because the return value of "{_LOCK}.getExpiredTime()" is null'
 
 
 def operate(call: Call) -> dict[str, Any]:
     """Take or free a lock; `result` says whether that worked."""
     act = call.body.text("lockOperationEnum")
     if act not in (ACQUIRE, RELEASE, EXPIRE, ""):
-        raise NacosError(502, f'Cannot deserialize value of type `LockOperationEnum` from String "{act}"', 502)
+        raise wrong()
     if act not in (ACQUIRE, RELEASE):
         raise Failed(0, "There is no Handler of such operations!", {"result": False})
     if not call.body.has("lockInstance"):
-        raise NacosError(500, "the request has no lockInstance", 500)
+        raise NacosError(500, _NO_INSTANCE, 500)
     try:
         return {"result": _operate(call, act)}
     except LockRefused as refused:
@@ -32,7 +37,7 @@ def _operate(call: Call, act: str) -> bool:
     if act == RELEASE:
         return call.domain.locks.unlock(kind, key)
     if not instance.has("expiredTime"):
-        raise NacosError(500, "the lockInstance has no expiredTime", 500)
+        raise NacosError(500, _NO_TIME, 500)
     return call.domain.locks.lock(kind, key, int(instance.number("expiredTime", -1)))
 
 
