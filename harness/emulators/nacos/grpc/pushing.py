@@ -124,7 +124,9 @@ class Pusher:
         self._detect_silent()
 
     def _retry_naming(self) -> None:
-        for connection, push in self._connections.overdue(NAMING_ACK_SECONDS, (NOTIFY_NAMING,)):
+        overdue = self._connections.overdue(NAMING_ACK_SECONDS, (NOTIFY_NAMING,))
+        newest = {(connection.id, push.subject): (connection, push) for connection, push in overdue}
+        for connection, push in newest.values():
             namespace, group, name = push.subject.split("/", 2)
             key = ServiceKey(namespace, group, name)
             subscriber = self._domain.registry.subscribers.get(key, {}).get(connection.id)
