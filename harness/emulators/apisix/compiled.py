@@ -467,13 +467,18 @@ def _steps(parts: list[Part], phase: str) -> Steps:
     return tuple((_bound(part, phase), part) for part in parts if getattr(part.plugin, phase, None))
 
 
+def condition_note(part: Part) -> str:
+    """Under which name a request keeps whether a part's _meta.filter holds."""
+    return f"_meta.filter {id(part)}"
+
+
 def _bound(part: Part, phase: str) -> Callable[..., Any]:
     """The plugin's function, behind its `_meta.filter` if it has one, which is judged once per request."""
     function: Callable[..., Any] = getattr(part.plugin, phase)
     condition = part.condition
     if condition is None:
         return function
-    note = f"_meta.filter {id(part)}"
+    note = condition_note(part)
 
     def holds(ctx: Context) -> bool:
         verdict = ctx.notes.get(note)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from harness.emulators.apisix.headers import Headers
 
 if TYPE_CHECKING:
-    from harness.emulators.apisix.compiled import Route, Upstream
+    from harness.emulators.apisix.compiled import Plan, Route, Upstream
     from harness.emulators.apisix.consumers import ConsumerEntry
 
 
@@ -127,6 +127,10 @@ class Context:
 
     # a gRPC answer's trailers, known when body_filter gets the last piece
     trailers: list[tuple[str, str]] | None = None
+
+    # what ran, and how long the whole request took, in seconds (once it is over)
+    plan: Plan | None = None
+    seconds: float | None = None
 
     # the journal's lines: (phase, plugin, what it decided)
     trace: list[tuple[str, str, str]] | None = None

@@ -19,6 +19,7 @@ from harness.emulators.apisix.context import Context
 from harness.emulators.apisix.directory import Directory
 from harness.emulators.apisix.discovery.dns import Resolver
 from harness.emulators.apisix.discovery.nacos import NacosDiscovery
+from harness.emulators.apisix.explain import near_misses
 from harness.emulators.apisix.headers import Headers
 from harness.emulators.apisix.journal import Journal
 from harness.emulators.apisix.lua import Lua
@@ -62,7 +63,7 @@ class DataPlane:
         self.balancing = Balancing(clock=clock, random=self.random)
         self.pools = Pools(self.loop, settings.trusted_certificates)
         self.max_body = settings.wire.max_body
-        self.journal = Journal()
+        self.journal = Journal(misses=lambda ctx: near_misses(self.router, ctx))
         self.kept: dict[str, Any] = {}
         self.server_field: Field = ("server", "Server", settings.server)
         self.plugins = {name: plugin for name, plugin in BY_NAME.items() if settings.enabled(name)}

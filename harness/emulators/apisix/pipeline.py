@@ -538,6 +538,8 @@ class Journey(Forward):
             return
         self.over = True
         ctx = self.ctx
+        ctx.plan = self._plan
+        ctx.seconds = self.gateway.clock.time() - ctx.started
         for function, part in self._filters.log:
             if ctx.skipped is not None and part.name in ctx.skipped:
                 continue
