@@ -39,7 +39,10 @@ class Certificate:
         self.depth = int(client.get("depth", 1))
         patterns = client.get("skip_mtls_uri_regex")
         self.skip = [re.compile(pattern) for pattern in patterns] if patterns else None
-        self.context = _server_context(value, alpn, usual, optional=self.skip is not None)
+        if self.skip is not None:
+            self.context = _unjudged_context(value, self.depth, alpn, usual)
+        else:
+            self.context = _server_context(value, alpn, usual)
 
     def skips(self, uri: str) -> bool:
         """Whether a path is free of client certificates."""
@@ -52,6 +55,8 @@ class Certificate:
         """
         if tls is None or not tls.getpeercert(binary_form=True):
             return False
+        if self.skip is not None:
+            return bool(tls.holds)
         return len(tls._sslobj.get_verified_chain()) - 2 <= self.depth
 
     def rejects(self, tls: Any) -> bool:
@@ -59,7 +64,15 @@ class Certificate:
         return self.verifies and self.skip is None and not self.verified(tls)
 
 
-def _server_context(value: Mapping[str, Any], alpn: list[str], usual: Tls, *, optional: bool) -> Any:
+def _unjudged_context(value: Mapping[str, Any], depth: int, alpn: list[str], usual: Tls) -> Any:
+    from harness.emulators.apisix.unjudged_tls import UnjudgedContext  # importing it takes a quarter of a second
+
+    pairs = [(value["cert"], value["key"]), *zip(value.get("certs") or (), value.get("keys") or (), strict=False)]
+    versions = _versions(value.get("ssl_protocols") or usual.protocols)
+    return UnjudgedContext(pairs, value["client"]["ca"], depth, alpn, versions, usual.ciphers)
+
+
+def _server_context(value: Mapping[str, Any], alpn: list[str], usual: Tls) -> Any:
     client = value.get("client") or {}
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     _limit_versions(context, value.get("ssl_protocols") or usual.protocols)
@@ -73,14 +86,19 @@ def _server_context(value: Mapping[str, Any], alpn: list[str], usual: Tls, *, op
         load_pair(context, cert, key)
     if client:
         context.load_verify_locations(cadata=client["ca"])
-        context.verify_mode = ssl.CERT_OPTIONAL if optional else ssl.CERT_REQUIRED
+        context.verify_mode = ssl.CERT_REQUIRED
     return context
 
 
-def _limit_versions(context: ssl.SSLContext, names: Any) -> None:
+def _versions(names: Any) -> list[ssl.TLSVersion]:
     wanted = sorted(_VERSIONS[name] for name in names if name in _VERSIONS)
     if not wanted:
         raise ValueError(f"no TLS version among {names}")
+    return wanted
+
+
+def _limit_versions(context: ssl.SSLContext, names: Any) -> None:
+    wanted = _versions(names)
     context.minimum_version, context.maximum_version = wanted[0], wanted[-1]
     if len(wanted) == 2 and ssl.TLSVersion.TLSv1_2 not in wanted:
         context.options |= ssl.OP_NO_TLSv1_2

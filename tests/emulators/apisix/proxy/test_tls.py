@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -160,6 +161,12 @@ def test_plain_http_on_the_tls_port(gateway: Any) -> None:
     assert b"The plain HTTP request was sent to HTTPS port" in answer
 
 
+def mirror(up: Any, to: socket.socket, request: bytes) -> bool:
+    body = request.partition(b"\r\n\r\n")[2]
+    to.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+    return True
+
+
 def refused(gateway: Any, name: str, tmp_path: Path, shows: Pair | None) -> bool:
     try:
         with connect(gateway, name, tmp_path, shows=shows) as connection:
@@ -184,6 +191,28 @@ def test_a_chain_that_is_too_long_is_a_400_where_paths_are_skipped(gateway: Any,
         assert ask(connection, "s2.test").startswith(b"HTTP/1.1 400 Bad Request")
     with connect(gateway, "s2.test", tmp_path, shows=CLIENT) as connection:
         assert b"200 OK" in ask(connection, "s2.test")
+
+
+def test_a_strangers_certificate_is_as_good_as_none_where_paths_are_skipped(gateway: Any, tmp_path: Path) -> None:
+    client = {"ca": CA.pem, "skip_mtls_uri_regex": ["/tls"]}
+    gateway.put("ssls/skip3", _ssl(Pair("s3.test"), "s3.test", client=client))
+    for shown in (None, Pair("stranger"), CLIENT):
+        with connect(gateway, "s3.test", tmp_path, shows=shown) as connection:
+            assert b"200 OK" in ask(connection, "s3.test")
+    for shown, status in ((None, b"400 Bad"), (Pair("stranger"), b"400 Bad"), (CLIENT, b"404 Not")):
+        with connect(gateway, "s3.test", tmp_path, shows=shown) as connection:
+            assert ask(connection, "s3.test", "/other").startswith(b"HTTP/1.1 " + status)
+
+
+def test_large_bodies_and_http2_where_paths_are_skipped(gateway: Any, upstream: Any, tmp_path: Path) -> None:
+    gateway.put("ssls/skip4", _ssl(Pair("s4.test"), "s4.test", client={"ca": CA.pem, "skip_mtls_uri_regex": ["/"]}))
+    gateway.route("/big", upstream(mirror).node, id_="big")
+    body = bytes(range(256)) * 8192
+    port = int(gateway.server.https_url.rpartition(":")[2])
+    for http2 in (False, True):
+        with httpx.Client(verify=False, http1=not http2, http2=http2, timeout=20) as client:
+            answer = client.post(f"https://127.0.0.1:{port}/big", content=body, extensions={"sni_hostname": "s4.test"})
+        assert (answer.http_version, answer.content == body) == ("HTTP/2" if http2 else "HTTP/1.1", True)
 
 
 def test_a_certificate_verified_for_one_name_is_none_for_another(gateway: Any, tmp_path: Path) -> None:
