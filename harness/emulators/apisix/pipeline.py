@@ -31,6 +31,7 @@ _PLAIN: Final = ("content-type", "Content-Type", "text/plain; charset=utf-8")
 #: What only the upstream's answer may say of itself
 _FRAMING: Final = frozenset({"content-type", "content-length", "date"})
 _ROUTE_CLIENT_GONE: Final = 499
+_REQUEST_TIME_OUT: Final = 408
 #: nginx's own status: the connection is closed without an answer
 _NO_ANSWER: Final = 444
 
@@ -549,6 +550,12 @@ class Journey(Forward):
         if not self._started_answer:
             self.ctx.status = _ROUTE_CLIENT_GONE
         self._finish()
+
+    def timed_out(self) -> None:
+        """The client didn't send its body in time: nobody is told, but the log says 408."""
+        if not self._started_answer:
+            self.ctx.status = _REQUEST_TIME_OUT
+            self._started_answer = True
 
     def tunnel_closed(self) -> None:
         """Both sides of a WebSocket are gone."""

@@ -158,7 +158,12 @@ class Forward:
         path = ctx.upstream_uri or ctx.target
         headers = call_headers(ctx.upstream_method or ctx.method, path, scheme, self.host, ctx.headers.items)
         body, stream = self.body, self.stream
-        call = connection.begin(self, headers, self._timeouts()[2], end=stream is None and not body)
+        try:
+            call = connection.begin(self, headers, self._timeouts()[2], end=stream is None and not body)
+        except ConnectionError as error:
+            self.sent = False
+            self._failed(502, str(error))
+            return
         self.connection = call
         if stream is not None:
             call.taken = stream.acknowledge

@@ -404,7 +404,9 @@ class ServerConnection(asyncio.Protocol):
             receive(early)
 
     def timed_out(self) -> None:
-        """A deadline passed: nginx closes without a word."""
+        """A deadline passed: nginx closes without a word, and logs a 408 when a body was awaited."""
+        if self.busy and self.body is not None and not self.body.complete and self.state is not None:
+            self.state.timed_out()
         self.abort()
 
     def drain(self) -> None:

@@ -218,6 +218,8 @@ class Http2Stream:
 
     def timed_out(self) -> None:
         """The client neither sends nor takes: nginx resets the stream."""
+        if self.body is not None and not self.body.complete and self.state is not None:
+            self.state.timed_out()
         self.connection.reset(self.stream_id, h2.errors.ErrorCodes.INTERNAL_ERROR)
         self.gone()
 

@@ -221,6 +221,10 @@ class UpstreamConnection(asyncio.Protocol):
         else:
             self._deadline = FOREVER
 
+    def stir(self) -> None:
+        """The tunnel's other side spoke: both have their time again (ngx_http_upstream_process_upgraded)."""
+        self._deadline = self.pool.loop.time() + self.read_timeout
+
     def watch(self, seconds: float) -> None:
         """Give the connection that long from now."""
         self._deadline = deadline = self.pool.loop.time() + seconds
@@ -311,11 +315,13 @@ class UpstreamConnection(asyncio.Protocol):
         """Choose how the body ends; most answers come whole, and are passed on whole."""
         length = answer.length
         if self._bodyless or answer.status in (204, 304):
+            # what follows can't be this answer's, and mustn't be the next one's
+            self.keep = self.keep and not rest
             self._complete()
             user.answered(answer, b"", True)
         elif answer.status == 101:
             self._mode = _TUNNEL
-            self._deadline = FOREVER
+            self.watch(self.read_timeout)
             user.answered(answer, rest, False)
         elif length is not None:
             if len(rest) >= length:

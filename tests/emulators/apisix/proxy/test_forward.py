@@ -143,6 +143,7 @@ def test_a_change_of_routes_under_traffic_fails_no_request(gateway: Any, upstrea
 
     asking = threading.Thread(target=ask)
     asking.start()
+    until(lambda: bool(statuses), 10, awaited="the first answer")
     for number in range(30):
         gateway.route("/change", node.node, desc=str(number))
     stop.set()
