@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -29,6 +30,17 @@ class Exit:
 #: What a phase function returns: None to go on, an Exit to answer, or an awaitable of either if it must wait.
 Verdict = Exit | None
 MaybeVerdict = Verdict | Awaitable[Verdict]
+
+
+def bytes_of(body: str | bytes | dict[str, Any] | list[Any] | None) -> bytes:
+    """A body as it goes out."""
+    if body is None:
+        return b""
+    if isinstance(body, bytes):
+        return body
+    if isinstance(body, str):
+        return body.encode("latin-1", "surrogateescape") if body.isascii() else body.encode()
+    return json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
 
 
 class Client(Protocol):
@@ -123,6 +135,8 @@ class Context:
     exchange: Exchange | None = None
     # what plugins do to the gateway's own answers (exit-transformer), not to errors of the proxying
     on_exit: list[Callable[[Exit], Exit]] | None = None
+    # what the user's Lua wrote without ending the request: the answer begins with it
+    said: Exit | None = None
     # asked once all header filters have run: nginx's own gzip filter, which encodes what the body filters leave
     compress: Callable[[Context], Encoder | None] | None = None
     # plugins that workflow and the like already ran: they are passed over from here on

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any, Final
 
 from harness.emulators.apisix import media_types, pages
-from harness.emulators.apisix.context import Context, Encoder, Exit, ExitNow
+from harness.emulators.apisix.context import Context, Encoder, Exit, ExitNow, bytes_of
 from harness.emulators.apisix.proxy.body import RequestBody
 from harness.emulators.apisix.proxy.dates import http_date
 from harness.emulators.apisix.proxy.forward import Forward
@@ -215,6 +214,9 @@ class Journey(Forward):
         self._send_request()
 
     def _send_request(self) -> None:
+        if self.ctx.said is not None:
+            self.exit(Exit(200))
+            return
         exchange = self.exchange
         head = exchange.head
         body = self.ctx.body
@@ -290,7 +292,7 @@ class Journey(Forward):
         ctx = self.ctx
         if ctx.trace is None:
             ctx.trace = []
-        ctx.trace.append((phase, part.name, f"answered {verdict.status}"))
+        ctx.trace.append((phase, part.name, f"answered {verdict.status}{_message(verdict.body)}"))
         if verdict.status >= 400 and part.error_response is not None:
             verdict = Exit(verdict.status, part.error_response, verdict.headers)
         self.exit(verdict)
@@ -311,6 +313,8 @@ class Journey(Forward):
         if self._started_answer or self.over:
             return
         ctx = self.ctx
+        if ctx.said is not None:
+            verdict = Exit(ctx.said.status, bytes_of(ctx.said.body) + bytes_of(verdict.body), verdict.headers)
         if ctx.on_exit is not None:
             for change in ctx.on_exit:
                 verdict = change(verdict)
@@ -333,7 +337,7 @@ class Journey(Forward):
             ctx.response.items.insert(0, ("content-type", "Content-Type", media_types.of(ctx.uri)))
         media_types.add_charset(ctx.response)
         ctx.response.remove("content-length")
-        self._own(_bytes_of(body))
+        self._own(bytes_of(body))
 
     def _page(self, status: int) -> None:
         """nginx's page for a status."""
@@ -562,11 +566,8 @@ class Journey(Forward):
         self._finish()
 
 
-def _bytes_of(body: Any) -> bytes:
-    if body is None:
-        return b""
-    if isinstance(body, bytes):
-        return body
-    if isinstance(body, str):
-        return body.encode("latin-1", "surrogateescape") if body.isascii() else body.encode()
-    return json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
+def _message(body: Any) -> str:
+    """What a refusal says, for the journal."""
+    if isinstance(body, dict):
+        body = body.get("message") or body.get("error_msg")
+    return f": {body}" if body and isinstance(body, str) else ""

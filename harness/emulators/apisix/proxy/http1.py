@@ -368,7 +368,9 @@ class ServerConnection(asyncio.Protocol):
         if self._buffer:
             if len(self._buffer) > HELD:
                 self.transport.resume_reading()
-            self._advance()
+            if not self._advancing:
+                # the request that ended is logged before the next begins: it gives back what it held (limit-conn)
+                asyncio.get_running_loop().call_soon(self._advance)
 
     # -- the rest of a connection's life
 
