@@ -66,6 +66,10 @@ class Scope(Protocol):
         """The value of a resource ("services", "1") as it is now, or None."""
         ...
 
+    def stored_below(self, kind: str, id_: str, part: str) -> list[Mapping[str, Any]]:
+        """The values kept below a resource, as they are now ("services", "1", "graphql_cost_decorations")."""
+        ...
+
     @property
     def https_port(self) -> int | None:
         """The port of the gateway's TLS listener, None without one."""
