@@ -171,6 +171,84 @@ def test_a_wrong_configuration_changes_nothing() -> None:
     play(scenario)
 
 
+def test_an_item_with_the_index_it_has_stays_as_it_is() -> None:
+    async def scenario() -> None:
+        api = Given()
+        for digest, (index, uri, seen) in enumerate([(1, "/a", "/a"), (1, "/b", "/a"), (2, "/b", "/b")]):
+            route = {"id": "r", "uri": uri, "upstream": UPSTREAM, "modifiedIndex": index}
+            assert (await api.ask("POST", {"routes": [route]}, "configs/validate")).status == 200
+            assert (await api.ask("PUT", {"routes": [route]}, X_Digest=str(digest))).status == 202
+            assert api.table.get("routes")["r"].value["uri"] == seen
+
+    play(scenario)
+
+
+def test_consumers_bring_their_credentials_along() -> None:
+    async def scenario() -> None:
+        api = Given()
+        credential = {"id": "john/credentials/a", "plugins": {"key-auth": {"key": "k"}}}
+        whole = {"consumers": [{"username": "john"}, credential]}
+        assert (await api.ask("PUT", whole, X_Digest="1")).status == 202
+        assert sorted(api.table.get("consumers")) == ["john", "john/credentials/a"]
+        twice = {"consumers": [{"username": "john"}, credential, credential]}
+        told = json.loads((await api.ask("POST", twice, "configs/validate")).body or b"")
+        assert told["errors"][0]["error"] == "found duplicate credential id john/credentials/a in consumers"
+
+    play(scenario)
+
+
+def test_what_is_no_yaml() -> None:
+    async def scenario() -> None:
+        api = Given()
+        yaml_type = {"Content_Type": "application/yaml"}
+        checked = await api.ask("POST", b"a: b: [", "configs/validate", **yaml_type)
+        assert message(checked) == "invalid request body: invalid yaml request body"
+        # the same error is nobody's to catch where the configuration is taken
+        assert (await api.ask("PUT", b"a: b: [", X_Digest="1", **yaml_type)).status == 500
+        scalar = await api.ask("PUT", b"word", X_Digest="1", **yaml_type)
+        assert message(scalar) == "invalid request body: invalid yaml request body"
+        assert (await api.ask("PUT", b"routes: []", X_Digest="1", **yaml_type)).status == 202
+
+    play(scenario)
+
+
+@pytest.mark.parametrize(
+    "bad", ["routes: [\n#END\n", "#END\n", "- 1\n#END\n", "a: ${{UNSET_HERE}}\n#END\n", "routes: []\n"]
+)
+def test_a_bad_file_keeps_the_last_good_one(tmp_path: Path, bad: str, caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario() -> None:
+        path = written(tmp_path / "apisix.yaml", "routes:\n  - {id: 1, uri: /a, plugins: {}}\n#END\n")
+        table = StandaloneTable(make_prepare(SETTINGS), path)
+        await table.start()
+        written(path, bad)
+        while "failed to parse the content" not in caplog.text:
+            await asyncio.sleep(0.01)
+        assert table.get("routes")["1"].value["uri"] == "/a"
+        assert table.revision == 1
+        written(path, "routes:\n  - {id: 1, uri: /better, plugins: {}}\n#END\n")
+        await table.reached(2)
+        assert table.get("routes")["1"].value["uri"] == "/better"
+        await table.stop()
+
+    play(scenario)
+
+
+def test_a_json_file_with_variables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PRIORITY_HERE", "7")
+    monkeypatch.setenv("NAME_HERE", "r")
+
+    async def scenario() -> None:
+        route = {"id": "${{NAME_HERE}}", "uri": "/${{NONE_HERE:=a}}", "priority": "${{PRIORITY_HERE}}", "plugins": {}}
+        path = written(tmp_path / "apisix.json", json.dumps({"routes": [route]}))
+        table = StandaloneTable(make_prepare(SETTINGS), path)
+        await table.start()
+        value = table.get("routes")["r"].value
+        assert (value["uri"], value["priority"]) == ("/a", 7)
+        await table.stop()
+
+    play(scenario)
+
+
 NAMES = st.sampled_from(["a", "b", "c"])
 PLUGINS = st.fixed_dictionaries(
     {},
