@@ -26,6 +26,7 @@ from harness.emulators.apisix.standalone_admin import StandaloneAdmin
 from harness.emulators.apisix.store import Store
 from harness.errors import SpecError
 from harness.etcd_process import EtcdProcess
+from harness.wait import until
 
 UPSTREAM = {"type": "roundrobin", "nodes": {"127.0.0.1:80": 1}}
 SETTINGS = Settings(standalone="api", encrypt_fields=False)
@@ -221,8 +222,7 @@ def test_a_bad_file_keeps_the_last_good_one(tmp_path: Path, bad: str, caplog: py
         table = StandaloneTable(make_prepare(SETTINGS), path)
         await table.start()
         written(path, bad)
-        while "failed to parse the content" not in caplog.text:
-            await asyncio.sleep(0.01)
+        await asyncio.to_thread(until, lambda: "failed to parse the content" in caplog.text, 5, awaited="the bad file")
         assert table.get("routes")["1"].value["uri"] == "/a"
         assert table.revision == 1
         written(path, "routes:\n  - {id: 1, uri: /better, plugins: {}}\n#END\n")
