@@ -27,6 +27,7 @@ HONOURED: Final = (
     "apisix.match_uri_encoded_slash",
     "apisix.router.http",
     "apisix.proxy_mode",
+    "apisix.dns_resolver",
     "apisix.dns_resolver_valid",
     "apisix.ssl.enable",
     "apisix.ssl.listen",
@@ -40,6 +41,9 @@ HONOURED: Final = (
     "apisix.lru.secret.neg_ttl",
     "nginx_config.http.real_ip_header",
     "nginx_config.http.real_ip_from",
+    "discovery.dns.servers",
+    "discovery.dns.resolv_conf",
+    "discovery.dns.order",
     "discovery.nacos.*",
     "plugins",
     "stream_plugins",
@@ -120,7 +124,6 @@ ONLY: Final[Mapping[str, tuple[Any, ...]]] = {
     "apisix.normalize_uri_like_servlet": (False,),
     "apisix.router.ssl": ("radixtree_sni",),
     "apisix.stream_proxy": (None, {}),
-    "apisix.dns_resolver": (None, []),
     "apisix.ssl.ssl_protocols": ("TLSv1.2 TLSv1.3",),
     "apisix.ssl.ssl_ciphers": (
         "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:"
