@@ -14,11 +14,13 @@ from harness.emulators.apisix.plugins.body_transformer import BodyTransformer
 from harness.emulators.apisix.plugins.brotli import Brotli
 from harness.emulators.apisix.plugins.cas_auth import CasAuth
 from harness.emulators.apisix.plugins.chaitin_waf import ChaitinWaf
+from harness.emulators.apisix.plugins.clickhouse_logger import ClickhouseLogger
 from harness.emulators.apisix.plugins.client_control import ClientControl
 from harness.emulators.apisix.plugins.consumer_restriction import ConsumerRestriction
 from harness.emulators.apisix.plugins.cors import Cors
 from harness.emulators.apisix.plugins.csrf import Csrf
 from harness.emulators.apisix.plugins.data_mask import DataMask
+from harness.emulators.apisix.plugins.datadog import Datadog
 from harness.emulators.apisix.plugins.degraphql import Degraphql
 from harness.emulators.apisix.plugins.echo import Echo
 from harness.emulators.apisix.plugins.elasticsearch_logger import ElasticsearchLogger
@@ -28,6 +30,7 @@ from harness.emulators.apisix.plugins.exit_transformer import ExitTransformer
 from harness.emulators.apisix.plugins.fault_injection import FaultInjection
 from harness.emulators.apisix.plugins.file_logger import FileLogger
 from harness.emulators.apisix.plugins.forward_auth import ForwardAuth
+from harness.emulators.apisix.plugins.google_cloud_logging import GoogleCloudLogging
 from harness.emulators.apisix.plugins.graphql_limit_count import GraphqlLimitCount
 from harness.emulators.apisix.plugins.graphql_proxy_cache import GraphqlProxyCache
 from harness.emulators.apisix.plugins.grpc_transcode import GrpcTranscode
@@ -38,11 +41,13 @@ from harness.emulators.apisix.plugins.http_logger import HttpLogger
 from harness.emulators.apisix.plugins.ip_restriction import IpRestriction
 from harness.emulators.apisix.plugins.jwe_decrypt import JweDecrypt
 from harness.emulators.apisix.plugins.jwt_auth import JwtAuth
+from harness.emulators.apisix.plugins.kafka_logger import KafkaLogger
 from harness.emulators.apisix.plugins.key_auth import KeyAuth
 from harness.emulators.apisix.plugins.ldap_auth import LdapAuth
 from harness.emulators.apisix.plugins.limit_conn import LimitConn
 from harness.emulators.apisix.plugins.limit_count import LimitCount
 from harness.emulators.apisix.plugins.limit_req import LimitReq
+from harness.emulators.apisix.plugins.loggly import Loggly
 from harness.emulators.apisix.plugins.loki_logger import LokiLogger
 from harness.emulators.apisix.plugins.mocking import Mocking
 from harness.emulators.apisix.plugins.multi_auth import MultiAuth
@@ -66,6 +71,9 @@ from harness.emulators.apisix.plugins.response_rewrite import ResponseRewrite
 from harness.emulators.apisix.plugins.server_info import ServerInfo
 from harness.emulators.apisix.plugins.serverless_post_function import ServerlessPostFunction
 from harness.emulators.apisix.plugins.serverless_pre_function import ServerlessPreFunction
+from harness.emulators.apisix.plugins.skywalking_logger import SkywalkingLogger
+from harness.emulators.apisix.plugins.sls_logger import SlsLogger
+from harness.emulators.apisix.plugins.splunk_hec_logging import SplunkHecLogging
 from harness.emulators.apisix.plugins.syslog import Syslog
 from harness.emulators.apisix.plugins.tcp_logger import TcpLogger
 from harness.emulators.apisix.plugins.traffic_label import TrafficLabel
@@ -90,11 +98,13 @@ PLUGINS: tuple[type[Plugin], ...] = (
     Brotli,
     CasAuth,
     ChaitinWaf,
+    ClickhouseLogger,
     ClientControl,
     ConsumerRestriction,
     Cors,
     Csrf,
     DataMask,
+    Datadog,
     Degraphql,
     Echo,
     ElasticsearchLogger,
@@ -104,6 +114,7 @@ PLUGINS: tuple[type[Plugin], ...] = (
     FaultInjection,
     FileLogger,
     ForwardAuth,
+    GoogleCloudLogging,
     GraphqlLimitCount,
     GraphqlProxyCache,
     GrpcTranscode,
@@ -114,11 +125,13 @@ PLUGINS: tuple[type[Plugin], ...] = (
     IpRestriction,
     JweDecrypt,
     JwtAuth,
+    KafkaLogger,
     KeyAuth,
     LdapAuth,
     LimitConn,
     LimitCount,
     LimitReq,
+    Loggly,
     LokiLogger,
     Mocking,
     MultiAuth,
@@ -142,6 +155,9 @@ PLUGINS: tuple[type[Plugin], ...] = (
     ServerInfo,
     ServerlessPostFunction,
     ServerlessPreFunction,
+    SkywalkingLogger,
+    SlsLogger,
+    SplunkHecLogging,
     Syslog,
     TcpLogger,
     TrafficLabel,
