@@ -108,6 +108,9 @@ class Context:
     upstream_scheme: str = ""
     upstream_method: str = ""
 
+    # a last try was begun and no node found for it: nginx counts that as one without a peer
+    gave_up: bool = False
+
     # the answer
     status: int = 0
     from_upstream: bool = False
@@ -116,6 +119,8 @@ class Context:
 
     # the request's body, when somebody gathered it (`await ctx.read_body()`) or replaced it
     body: bytes | None = None
+    # whether the body is gathered before the upstream is asked (proxy-control)
+    request_buffering: bool = True
     # the most bytes that the body may have, 0 for any (client-control)
     max_body: int = 0
     request_length: int = 0

@@ -12,8 +12,9 @@ from harness.emulators.apisix.proxy.body import RequestBody
 from harness.emulators.apisix.proxy.dates import http_date
 from harness.emulators.apisix.proxy.forward import Forward
 from harness.emulators.apisix.proxy.http1 import ServerConnection
-from harness.emulators.apisix.proxy.http2 import StreamBody
+from harness.emulators.apisix.proxy.http2_body import StreamBody
 from harness.emulators.apisix.proxy.tunnel import Tunnel
+from harness.emulators.apisix.proxy.upload import FileUpload, StreamUpload
 from harness.emulators.apisix.proxy.upstream import UpstreamConnection
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ _PLAIN: Final = ("content-type", "Content-Type", "text/plain; charset=utf-8")
 #: What only the upstream's answer may say of itself
 _FRAMING: Final = frozenset({"content-type", "content-length", "date"})
 _ROUTE_CLIENT_GONE: Final = 499
+_REQUEST_TIME_OUT: Final = 408
 #: nginx's own status: the connection is closed without an answer
 _NO_ANSWER: Final = 444
 
@@ -51,6 +53,7 @@ class Journey(Forward):
         self.over = False
         self.connection = None
         self.stream = None
+        self.upload = None
         #: whose header_filter, body_filter and log run: nobody's until a plan's first phase
         self._plan: Plan = gateway.nothing
         self._filters: Plan = gateway.nothing
@@ -186,7 +189,7 @@ class Journey(Forward):
         if body is None or ctx.body is not None:
             self._send_request()
             return
-        if isinstance(body, StreamBody) and (ctx.upstream_scheme or self.upstream.scheme) in ("grpc", "grpcs"):
+        if isinstance(body, StreamBody) and self.calls:
             # gRPC streams: nothing is gathered (grpc_pass with a client that speaks HTTP/2)
             self.stream = body
             self.forward(None, exchange.head.named_host, websocket=False)
@@ -197,7 +200,12 @@ class Journey(Forward):
             if max(exchange.head.length or 0, body.size) > limit:
                 self.exit(Exit(413))
                 return
-        exchange.want_body(self._body_here)
+        if ctx.request_buffering or body.complete or self.calls:
+            exchange.want_body(self._body_here)
+            return
+        exchange.go_ahead()
+        self.upload = StreamUpload(body, exchange.head.length, lambda status: self.exit(Exit(status)))
+        self.forward(None, exchange.head.named_host, websocket=self._plan.websocket)
 
     def _body_here(self, body: RequestBody) -> None:
         if body.failed:
@@ -214,7 +222,11 @@ class Journey(Forward):
         body = self.ctx.body
         if body is None:
             if exchange.body is not None:
-                body = exchange.body.content()
+                file = exchange.body.file
+                if file is None or self.calls:
+                    body = exchange.body.content()
+                else:
+                    self.upload = FileUpload(file, exchange.body.size)
             elif head.length == 0:
                 body = b""
         elif not body and head.length is None and not head.chunked:
@@ -481,6 +493,8 @@ class Journey(Forward):
         if ctx.tries and (ctx.status >= 500 or self.gateway.shows_status):
             statuses = ", ".join([str(attempt.status) for attempt in ctx.tries])
             if statuses[-3:] >= "500" or self.gateway.shows_status:
+                if ctx.gave_up:
+                    statuses += " : "
                 items.append(("x-apisix-upstream-status", "X-APISIX-Upstream-Status", statuses))
         for function, part in self._filters.header_filter:
             if ctx.skipped is not None and part.name in ctx.skipped:
@@ -540,6 +554,12 @@ class Journey(Forward):
         if not self._started_answer:
             self.ctx.status = _ROUTE_CLIENT_GONE
         self._finish()
+
+    def timed_out(self) -> None:
+        """The client didn't send its body in time: nobody is told, but the log says 408."""
+        if not self._started_answer:
+            self.ctx.status = _REQUEST_TIME_OUT
+            self._started_answer = True
 
     def tunnel_closed(self) -> None:
         """Both sides of a WebSocket are gone."""
