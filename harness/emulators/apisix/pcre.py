@@ -67,12 +67,14 @@ _ERRORS = (
 def compile(pattern: str, options: str = "") -> re.Pattern[str]:
     """The pattern over Latin-1 text; `options` as ngx.re's letters (i, s, m, x count; j and o do nothing here).
 
+    With u it is over characters instead.
+
     Raises ValueError, worded as nginx words it, when the pattern is wrong.
     """
     flags = re.ASCII
     for letter in options:
         flags |= _FLAGS.get(letter, re.NOFLAG)
-    text = pattern.encode().decode("latin-1")
+    text = pattern if "u" in options else pattern.encode().decode("latin-1")
     try:
         return re.compile(_translate(text), flags)
     except (re.error, OverflowError) as error:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from harness.emulators.apisix.plugins.acl import Acl
+from harness.emulators.apisix.plugins.ai_prompt_decorator import AiPromptDecorator
+from harness.emulators.apisix.plugins.ai_prompt_guard import AiPromptGuard
+from harness.emulators.apisix.plugins.ai_prompt_template import AiPromptTemplate
 from harness.emulators.apisix.plugins.api_breaker import ApiBreaker
 from harness.emulators.apisix.plugins.attach_consumer_label import AttachConsumerLabel
 from harness.emulators.apisix.plugins.authz_casdoor import AuthzCasdoor
 from harness.emulators.apisix.plugins.authz_keycloak import AuthzKeycloak
+from harness.emulators.apisix.plugins.aws_lambda import AwsLambda
+from harness.emulators.apisix.plugins.azure_functions import AzureFunctions
 from harness.emulators.apisix.plugins.base import Plugin
 from harness.emulators.apisix.plugins.basic_auth import BasicAuth
 from harness.emulators.apisix.plugins.batch_requests import BatchRequests
@@ -54,8 +59,10 @@ from harness.emulators.apisix.plugins.multi_auth import MultiAuth
 from harness.emulators.apisix.plugins.node_status import NodeStatus
 from harness.emulators.apisix.plugins.oas_validator import OasValidator
 from harness.emulators.apisix.plugins.opa import Opa
+from harness.emulators.apisix.plugins.openfunction import Openfunction
 from harness.emulators.apisix.plugins.openid_connect import OpenidConnect
 from harness.emulators.apisix.plugins.opentelemetry import Opentelemetry
+from harness.emulators.apisix.plugins.openwhisk import Openwhisk
 from harness.emulators.apisix.plugins.prometheus import Prometheus
 from harness.emulators.apisix.plugins.proxy_cache import ProxyCache
 from harness.emulators.apisix.plugins.proxy_control import ProxyControl
@@ -88,10 +95,15 @@ from harness.emulators.apisix.plugins.zipkin import Zipkin
 #: one file, one line here, one test file a plugin
 PLUGINS: tuple[type[Plugin], ...] = (
     Acl,
+    AiPromptDecorator,
+    AiPromptGuard,
+    AiPromptTemplate,
     ApiBreaker,
     AttachConsumerLabel,
     AuthzCasdoor,
     AuthzKeycloak,
+    AwsLambda,
+    AzureFunctions,
     BasicAuth,
     BatchRequests,
     BodyTransformer,
@@ -138,8 +150,10 @@ PLUGINS: tuple[type[Plugin], ...] = (
     NodeStatus,
     OasValidator,
     Opa,
+    Openfunction,
     OpenidConnect,
     Opentelemetry,
+    Openwhisk,
     Prometheus,
     ProxyCache,
     ProxyControl,
