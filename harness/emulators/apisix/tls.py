@@ -7,7 +7,7 @@ import os
 import re
 import ssl
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,9 +34,9 @@ class Certificate:
 
     __slots__ = ("context", "depth", "entry", "names", "skip", "verifies")
 
-    def __init__(self, entry: Entry, alpn: list[str]) -> None:
+    def __init__(self, entry: Entry, alpn: list[str], secret: Callable[[Any], Any] = lambda value: value) -> None:
         """Raises ValueError or ssl.SSLError for a certificate, key or CA that can't be read."""
-        value = entry.value
+        value = secret(entry.value)
         self.entry = entry
         self.names: list[str] = [name.lower() for name in (value.get("snis") or [value.get("sni") or ""])]
         client = value.get("client") or {}
@@ -88,9 +88,19 @@ def load_pair(context: ssl.SSLContext, certificate: str, key: str) -> None:
 class Certificates:
     """All `ssl` resources by name; contexts are made at first use and kept while the resource stays."""
 
-    def __init__(self, entries: Mapping[str, Entry], alpn: list[str]) -> None:
+    def __init__(
+        self,
+        entries: Mapping[str, Entry],
+        alpn: list[str],
+        *,
+        secret: Callable[[Any], Any] = lambda value: value,
+        fallback: str = "",
+    ) -> None:
+        """`secret` resolves $env:// and $secret:// references, `fallback` is the name of who sends none."""
         self._entries = entries
         self._alpn = alpn
+        self._secret = secret
+        self._fallback = _bare(fallback)
         self._made: dict[str, Certificate | None] = {}
         self._by_name: dict[str, str] | None = None
 
@@ -101,9 +111,14 @@ class Certificates:
             id_: made for id_, made in self._made.items() if made is not None and self._entries.get(id_) is made.entry
         }
 
+    def forget(self) -> None:
+        """What references in certificates stand for has changed: all contexts are made anew."""
+        self._made.clear()
+
     def find(self, name: str) -> Certificate | None:
         """The certificate for a server name: an exact one, then a wildcard of one label, then `*`."""
         names = self._names()
+        name = _bare(name) or self._fallback
         id_ = names.get(name) or names.get("*." + name.partition(".")[2]) or names.get("*")
         if id_ is None or not name:
             return None
@@ -124,15 +139,20 @@ class Certificates:
                 if value.get("type", "server") != "server" or value.get("status", 1) == 0:
                     continue
                 for name in value.get("snis") or [value.get("sni") or ""]:
-                    self._by_name.setdefault(name.lower(), id_)
+                    self._by_name.setdefault(_bare(name), id_)
         return self._by_name
 
     def _make(self, entry: Entry) -> Certificate | None:
         try:
-            return Certificate(entry, self._alpn)
+            return Certificate(entry, self._alpn, self._secret)
         except (ValueError, KeyError, ssl.SSLError) as error:
             log.error("failed to set PEM cert of ssl %s: %s", entry.id, error)
             return None
+
+
+def _bare(name: str) -> str:
+    """A server name in lower case and without the root's dot."""
+    return name.lower().removesuffix(".")
 
 
 def verified(tls: Any) -> bool:

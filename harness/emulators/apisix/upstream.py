@@ -14,6 +14,7 @@ from harness.emulators.apisix.discovery.dns import is_name
 from harness.emulators.apisix.discovery.nacos import NacosDiscovery
 from harness.emulators.apisix.proxy.grpc import GrpcPool
 from harness.emulators.apisix.proxy.upstream import Keepalive, Pool, Pools, Target
+from harness.emulators.apisix.store import Entry
 
 if TYPE_CHECKING:
     from harness.emulators.apisix.data_plane import DataPlane
@@ -40,6 +41,7 @@ class Upstream:
     """One upstream of one configuration; shared by all routes that name it."""
 
     __slots__ = (
+        "_certificate",
         "_checked",
         "_checker",
         "_configured",
@@ -104,12 +106,13 @@ class Upstream:
         self.tries = self._count_tries()
         #: the nodes are what the configuration says: nothing to wait for before picking
         self.fixed = not self._configured and self._discovery is None
-        self._checked = bool(conf.get("checks"))
+        self._checked = bool(conf.get("checks")) and not plane.settings.disable_health_checks
         self._checker: Checker | None = None
         #: the tries of the request that had the checker made: it comes too late for them (healthcheck_manager.lua)
         self._uncounted: Sequence[Try] = ()
         self.tells = self._checked or conf.get("type") in ("least_conn", "ewma")
         self.tls: ssl.SSLContext | None = None
+        self._certificate: Entry | None = None
 
     @property
     def nodes(self) -> Sequence[Node]:
@@ -211,6 +214,17 @@ class Upstream:
             return self._pools.grpc(Target(host_name, port))
         name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
         return self._pools.grpc(Target(host_name, port, self._plane.upstream_tls(self, ("h2",)), name))
+
+    def forget_health(self) -> None:
+        """The checker is no more, nor what it knew."""
+        self._checker = None
+        self.picker.health = None
+
+    def show(self, certificate: Entry) -> None:
+        """The `ssl` resource of the client's certificate; another one needs other connections."""
+        if self._certificate is not certificate:
+            self._certificate = certificate
+            self.tls = None
 
     def close(self) -> None:
         """No request will pick from it any more."""
