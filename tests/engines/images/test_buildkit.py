@@ -105,7 +105,7 @@ def test_what_is_told_to_docker(tmp_path, monkeypatch):
 
 
 def test_a_failed_build_shows_its_last_lines_and_the_mend(tmp_path, monkeypatch):
-    says = "ERROR: resolve image config for docker.io/docker/dockerfile:1"
+    says = "ERROR: resolve image config for docker/dockerfile:1"
     monkeypatch.setenv(
         "PATH", docker(tmp_path / "bin", "20.10.24", says=says, code=1) + os.pathsep + os.environ["PATH"]
     )
