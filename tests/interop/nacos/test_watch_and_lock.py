@@ -50,9 +50,8 @@ def program(folder: Path, server: Server) -> Iterator[Program]:
 
 def told(program: Program, kind: str, name: str) -> list[tuple[str, str]]:
     """(change, how it came) of each event about a name."""
-    return [
-        (event["change"], event["sync"]) for event in program.events() if (event["event"], event["name"]) == (kind, name)
-    ]
+    about = [event for event in program.events() if (event["event"], event["name"]) == (kind, name)]
+    return [(event["change"], event["sync"]) for event in about]
 
 
 def test_services(program: Program, server: Server, peer: Any, name: str) -> None:
