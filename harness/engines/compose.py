@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 import harness
+from harness.engines.building import dockerfile
 from harness.engines.images.pins import PINS, STUBS, stub_image
 from harness.engines.images.references import variable
 from harness.errors import SpecError
@@ -161,8 +162,16 @@ def _source(platform: Platform, service: Service, beside: Path) -> dict[str, Any
             mend="give it `image`, `dockerfile` or `build` in the platform file",
         )
     build = service.build
-    recipe: dict[str, Any] = {"context": _relative(platform.directory / build.context, beside)}
-    recipe["dockerfile"] = build.dockerfile
+    if build.secrets:
+        raise SpecError(
+            "Compose 1.29 has no build secrets",
+            where=f"services.{service.name}.build.secrets",
+            mend="build it with `docker build --secret` and name the result: `image: …`",
+        )
+    context = platform.directory / build.context
+    recipe: dict[str, Any] = {"context": _relative(context, beside)}
+    # Compose has it relative to the context; a platform file's may be relative to itself
+    recipe["dockerfile"] = os.path.relpath(dockerfile(platform, build), context.resolve())
     if build.target:
         recipe["target"] = build.target
     if build.args:

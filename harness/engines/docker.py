@@ -174,7 +174,7 @@ class DockerEngine:
     @property
     def capabilities(self) -> frozenset[str]:
         """What scenarios may ask for: clock and journal only where the components are emulated."""
-        found = {"admin", "nacos-write", "processes", "network", "stubs", "direct"}
+        found = {"admin", "nacos-write", "processes", "network", "slow-link", "stubs", "direct"}
         if "gateway" in self.emulated:
             found.add("journal")
         if self.emulated == {"nacos", "gateway"}:
@@ -255,7 +255,7 @@ class DockerEngine:
         running = self._replicas[service]
         for replica in running[count:]:
             replica.stop()
-            replica.container.stop()
+            replica.remove()
         del running[count:]
         reference = self._images.result()[service]
         new = [self._launch(service, index, reference) for index in range(len(running), count)]
@@ -302,12 +302,12 @@ class DockerEngine:
 
     def stop(self) -> None:
         """Remove every container side by side, then the network; the logs go last."""
-        made = [*(replica.container for replica in self._all()), *self._containers.values()]
+        removals = [*(replica.remove for replica in self._all()), *(one.stop for one in self._containers.values())]
         for starting in (*self._starting.values(), *(replica.started for replica in self._all())):
             starting.cancel()
         self._pool.shutdown(wait=True)
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            for _ in pool.map(lambda container: container.stop(), made):
+            for _ in pool.map(lambda remove: remove(), removals):
                 pass
         if self._network is not None:
             self._network.remove()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -29,6 +30,17 @@ class Exit:
 #: What a phase function returns: None to go on, an Exit to answer, or an awaitable of either if it must wait.
 Verdict = Exit | None
 MaybeVerdict = Verdict | Awaitable[Verdict]
+
+
+def bytes_of(body: str | bytes | dict[str, Any] | list[Any] | None) -> bytes:
+    """A body as it goes out."""
+    if body is None:
+        return b""
+    if isinstance(body, bytes):
+        return body
+    if isinstance(body, str):
+        return body.encode("latin-1", "surrogateescape") if body.isascii() else body.encode()
+    return json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
 
 
 class Client(Protocol):
@@ -96,6 +108,9 @@ class Context:
     upstream_scheme: str = ""
     upstream_method: str = ""
 
+    # a last try was begun and no node found for it: nginx counts that as one without a peer
+    gave_up: bool = False
+
     # the answer
     status: int = 0
     from_upstream: bool = False
@@ -104,6 +119,8 @@ class Context:
 
     # the request's body, when somebody gathered it (`await ctx.read_body()`) or replaced it
     body: bytes | None = None
+    # whether the body is gathered before the upstream is asked (proxy-control)
+    request_buffering: bool = True
     # the most bytes that the body may have, 0 for any (client-control)
     max_body: int = 0
     request_length: int = 0
@@ -118,6 +135,8 @@ class Context:
     exchange: Exchange | None = None
     # what plugins do to the gateway's own answers (exit-transformer), not to errors of the proxying
     on_exit: list[Callable[[Exit], Exit]] | None = None
+    # what the user's Lua wrote without ending the request: the answer begins with it
+    said: Exit | None = None
     # asked once all header filters have run: nginx's own gzip filter, which encodes what the body filters leave
     compress: Callable[[Context], Encoder | None] | None = None
     # plugins that workflow and the like already ran: they are passed over from here on

@@ -15,6 +15,7 @@ from harness.emulators.apisix.plugins.registry import BY_NAME
 from harness.emulators.apisix.resources.plugin_pages import PluginPages
 from harness.emulators.apisix.resources.prepare import make_catalogue
 from harness.emulators.apisix.resources.registry import MAIN_SCHEMAS
+from harness.emulators.apisix.resources.stream_plugins import StreamCatalogue
 from harness.emulators.apisix.resources.upstream import parse_address
 from harness.emulators.apisix.settings import Settings
 from harness.emulators.apisix.store import Entry, Table
@@ -63,6 +64,7 @@ class Control:
         self._plane = plane
         self._prefix = "" if settings.standalone else settings.etcd_prefix
         self._catalogue = make_catalogue(settings, BY_NAME)
+        self._pages = PluginPages(self._catalogue, StreamCatalogue(settings.stream_plugins))
         self._apis = plane.plugin_apis() if plane else {}
         self._handlers: tuple[tuple[str, str, Handler], ...] = (
             ("GET", "/v1/schema", self._schema),
@@ -92,8 +94,8 @@ class Control:
         return Response(404, None)
 
     def _schema(self, request: Request, rest: str) -> Answer:
-        plugins = PluginPages(self._catalogue).everything()
-        return 200, {"main": MAIN_SCHEMAS, "plugins": plugins, "stream_plugins": {}}
+        http, stream = self._pages.everything("http"), self._pages.everything("stream")
+        return 200, {"main": MAIN_SCHEMAS, "plugins": http, "stream_plugins": stream}
 
     # what the data plane holds
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any, Final
 
 from harness.emulators.apisix import media_types, pages
-from harness.emulators.apisix.context import Context, Encoder, Exit, ExitNow
+from harness.emulators.apisix.context import Context, Encoder, Exit, ExitNow, bytes_of
 from harness.emulators.apisix.proxy.body import RequestBody
 from harness.emulators.apisix.proxy.dates import http_date
 from harness.emulators.apisix.proxy.forward import Forward
 from harness.emulators.apisix.proxy.http1 import ServerConnection
-from harness.emulators.apisix.proxy.http2 import StreamBody
+from harness.emulators.apisix.proxy.http2_body import StreamBody
 from harness.emulators.apisix.proxy.tunnel import Tunnel
+from harness.emulators.apisix.proxy.upload import FileUpload, StreamUpload
 from harness.emulators.apisix.proxy.upstream import UpstreamConnection
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ _PLAIN: Final = ("content-type", "Content-Type", "text/plain; charset=utf-8")
 #: What only the upstream's answer may say of itself
 _FRAMING: Final = frozenset({"content-type", "content-length", "date"})
 _ROUTE_CLIENT_GONE: Final = 499
+_REQUEST_TIME_OUT: Final = 408
 #: nginx's own status: the connection is closed without an answer
 _NO_ANSWER: Final = 444
 
@@ -52,6 +53,7 @@ class Journey(Forward):
         self.over = False
         self.connection = None
         self.stream = None
+        self.upload = None
         #: whose header_filter, body_filter and log run: nobody's until a plan's first phase
         self._plan: Plan = gateway.nothing
         self._filters: Plan = gateway.nothing
@@ -187,7 +189,7 @@ class Journey(Forward):
         if body is None or ctx.body is not None:
             self._send_request()
             return
-        if isinstance(body, StreamBody) and (ctx.upstream_scheme or self.upstream.scheme) in ("grpc", "grpcs"):
+        if isinstance(body, StreamBody) and self.calls:
             # gRPC streams: nothing is gathered (grpc_pass with a client that speaks HTTP/2)
             self.stream = body
             self.forward(None, exchange.head.named_host, websocket=False)
@@ -198,7 +200,12 @@ class Journey(Forward):
             if max(exchange.head.length or 0, body.size) > limit:
                 self.exit(Exit(413))
                 return
-        exchange.want_body(self._body_here)
+        if ctx.request_buffering or body.complete or self.calls:
+            exchange.want_body(self._body_here)
+            return
+        exchange.go_ahead()
+        self.upload = StreamUpload(body, exchange.head.length, lambda status: self.exit(Exit(status)))
+        self.forward(None, exchange.head.named_host, websocket=self._plan.websocket)
 
     def _body_here(self, body: RequestBody) -> None:
         if body.failed:
@@ -207,12 +214,19 @@ class Journey(Forward):
         self._send_request()
 
     def _send_request(self) -> None:
+        if self.ctx.said is not None:
+            self.exit(Exit(200))
+            return
         exchange = self.exchange
         head = exchange.head
         body = self.ctx.body
         if body is None:
             if exchange.body is not None:
-                body = exchange.body.content()
+                file = exchange.body.file
+                if file is None or self.calls:
+                    body = exchange.body.content()
+                else:
+                    self.upload = FileUpload(file, exchange.body.size)
             elif head.length == 0:
                 body = b""
         elif not body and head.length is None and not head.chunked:
@@ -278,7 +292,7 @@ class Journey(Forward):
         ctx = self.ctx
         if ctx.trace is None:
             ctx.trace = []
-        ctx.trace.append((phase, part.name, f"answered {verdict.status}"))
+        ctx.trace.append((phase, part.name, f"answered {verdict.status}{_message(verdict.body)}"))
         if verdict.status >= 400 and part.error_response is not None:
             verdict = Exit(verdict.status, part.error_response, verdict.headers)
         self.exit(verdict)
@@ -299,6 +313,8 @@ class Journey(Forward):
         if self._started_answer or self.over:
             return
         ctx = self.ctx
+        if ctx.said is not None:
+            verdict = Exit(ctx.said.status, bytes_of(ctx.said.body) + bytes_of(verdict.body), verdict.headers)
         if ctx.on_exit is not None:
             for change in ctx.on_exit:
                 verdict = change(verdict)
@@ -321,7 +337,7 @@ class Journey(Forward):
             ctx.response.items.insert(0, ("content-type", "Content-Type", media_types.of(ctx.uri)))
         media_types.add_charset(ctx.response)
         ctx.response.remove("content-length")
-        self._own(_bytes_of(body))
+        self._own(bytes_of(body))
 
     def _page(self, status: int) -> None:
         """nginx's page for a status."""
@@ -477,6 +493,8 @@ class Journey(Forward):
         if ctx.tries and (ctx.status >= 500 or self.gateway.shows_status):
             statuses = ", ".join([str(attempt.status) for attempt in ctx.tries])
             if statuses[-3:] >= "500" or self.gateway.shows_status:
+                if ctx.gave_up:
+                    statuses += " : "
                 items.append(("x-apisix-upstream-status", "X-APISIX-Upstream-Status", statuses))
         for function, part in self._filters.header_filter:
             if ctx.skipped is not None and part.name in ctx.skipped:
@@ -537,16 +555,19 @@ class Journey(Forward):
             self.ctx.status = _ROUTE_CLIENT_GONE
         self._finish()
 
+    def timed_out(self) -> None:
+        """The client didn't send its body in time: nobody is told, but the log says 408."""
+        if not self._started_answer:
+            self.ctx.status = _REQUEST_TIME_OUT
+            self._started_answer = True
+
     def tunnel_closed(self) -> None:
         """Both sides of a WebSocket are gone."""
         self._finish()
 
 
-def _bytes_of(body: Any) -> bytes:
-    if body is None:
-        return b""
-    if isinstance(body, bytes):
-        return body
-    if isinstance(body, str):
-        return body.encode("latin-1", "surrogateescape") if body.isascii() else body.encode()
-    return json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
+def _message(body: Any) -> str:
+    """What a refusal says, for the journal."""
+    if isinstance(body, dict):
+        body = body.get("message") or body.get("error_msg")
+    return f": {body}" if body and isinstance(body, str) else ""

@@ -40,6 +40,11 @@ class PlaneScope:
         entry = self._plane.store.get(kind).get(id_)
         return entry.value if entry is not None else None
 
+    def stored_below(self, kind: str, id_: str, part: str) -> list[Mapping[str, Any]]:
+        """The values kept below a resource, as they are now."""
+        below = f"{id_}/{part}/"
+        return [entry.value for key, entry in self._plane.store.get(kind).items() if key.startswith(below)]
+
     @property
     def https_port(self) -> int | None:
         """The port of the TLS listener, if there is one."""

@@ -10,11 +10,9 @@ from harness.clock import Clock, SystemClock
 from harness.emulators.apisix import lua_json
 from harness.emulators.apisix.access import Access, Unauthorised, refused_key
 from harness.emulators.apisix.exchange import App, Request, Response
-from harness.emulators.apisix.plugins.registry import BY_NAME
 from harness.emulators.apisix.resources import configs
-from harness.emulators.apisix.resources.duplicates import AuthKeys
-from harness.emulators.apisix.resources.kind import Desk, Refused
-from harness.emulators.apisix.resources.prepare import make_catalogue, make_keyring
+from harness.emulators.apisix.resources.kind import Refused
+from harness.emulators.apisix.resources.prepare import make_desk
 from harness.emulators.apisix.settings import Settings
 from harness.emulators.apisix.standalone import StandaloneTable
 from harness.emulators.apisix.store import KINDS
@@ -36,7 +34,7 @@ class StandaloneAdmin:
         self._table = table
         self._clock = clock
         self._access = Access(settings)
-        self._desk = Desk(table, make_catalogue(settings, BY_NAME), make_keyring(settings), AuthKeys(table))
+        self._desk = make_desk(table, settings)
         self._held: dict[str, Any] | None = None
 
     async def answer(self, request: Request) -> Response:

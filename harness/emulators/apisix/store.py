@@ -119,8 +119,10 @@ class Table:
 class Store(Table):
     """The table kept in etcd under a prefix. `start` before use, `stop` in the end, on one running loop."""
 
-    def __init__(self, etcd: Etcd, prefix: str = "/apisix", prepare: Prepare = as_it_is) -> None:
+    def __init__(self, etcd: Etcd, prefix: str = "/apisix", prepare: Prepare = as_it_is, *, idle: float = 50.0) -> None:
+        """`idle` are the seconds without news after which the watch is made anew."""
         super().__init__(prepare)
+        self._idle = idle
         self.etcd = etcd
         self.prefix = prefix
         self._revision = 0  # all changes up to here are in the table
@@ -247,7 +249,7 @@ class Store(Table):
             try:
                 if tries:
                     await self._read_all()
-                async for pairs, revision in self.etcd.watch(self.prefix + "/", self._revision + 1):
+                async for pairs, revision in self.etcd.watch(self.prefix + "/", self._revision + 1, self._idle):
                     tries = 0
                     self._take(pairs)
                     self._advance(revision)
@@ -271,7 +273,7 @@ class Store(Table):
         for pair in pairs:
             key = pair.key[len(self.prefix) :]
             kind, _, id_ = key[1:].partition("/")
-            if kind not in self._kinds or self._seen.get((kind, id_), 0) >= pair.modified:
+            if kind not in self._kinds or self._seen.get((kind, id_), 0) >= pair.modified or self._has(key, pair):
                 continue
             if own:
                 self._seen[kind, id_] = pair.modified
@@ -279,6 +281,11 @@ class Store(Table):
             if id_ and pair.value != PLACEHOLDER:
                 changes.extend(self._change(kind, id_, pair, prepared))
         self._apply(changes)
+
+    def _has(self, key: str, pair: Pair) -> bool:
+        """Whether the watch was faster than the answer to our own write."""
+        known = self._stored.get(key)
+        return known is not None and pair.value is not None and known.modified == pair.modified
 
     def _remember(self, key: str, pair: Pair) -> None:
         if pair.value is None:

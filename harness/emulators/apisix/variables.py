@@ -62,7 +62,7 @@ def _cipher(ctx: Context) -> str | None:
 
 def _tries(read: Callable[[Try], str]) -> Getter:
     """The tries' values joined as nginx joins them; nothing when there was no try."""
-    return lambda ctx: ", ".join(read(attempt) for attempt in ctx.tries) or None
+    return lambda ctx: ", ".join(read(attempt) for attempt in ctx.tries) + " : " * ctx.gave_up or None
 
 
 def _rate_limiting_info(ctx: Context) -> str | None:

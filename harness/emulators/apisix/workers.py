@@ -109,7 +109,7 @@ class _Master:
         self._stopping = False
 
     def run(self, ready: Callable[[Mapping[str, str]], None]) -> None:
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT):
             signal.signal(number, self._stop)
         addresses: dict[str, str] = {}
         try:
@@ -142,7 +142,7 @@ class _Master:
         """The child's life."""
         code = 0
         try:
-            for number in (signal.SIGTERM, signal.SIGINT):
+            for number in (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT):
                 signal.signal(number, signal.SIG_DFL)
             _die_with_parent()
             self._work(self._crew, index, lambda addresses: _tell(writing, addresses))

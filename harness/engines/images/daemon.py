@@ -71,7 +71,7 @@ def build(
     Of `arguments` those are passed that the Dockerfile declares (and the proxies, which Docker knows itself).
     Raises BuildFailed.
     """
-    declared = {*_ARGUMENT.findall(text), "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"}
+    declared = {*declared_arguments(text), "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"}
     events = client.api.build(
         fileobj=io.BytesIO(packed({**context, "Dockerfile": text.encode()})),
         custom_context=True,
@@ -85,6 +85,11 @@ def build(
         decode=True,
     )
     follow(events, tag, say)
+
+
+def declared_arguments(text: str) -> set[str]:
+    """The arguments that a Dockerfile declares."""
+    return set(_ARGUMENT.findall(text))
 
 
 def import_folder(client: Any, *, tag: str, folder: Path, config: Iterable[str], labels: Mapping[str, str]) -> None:

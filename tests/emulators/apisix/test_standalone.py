@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 
 from harness.emulators.apisix import lua_json
 from harness.emulators.apisix.admin import Admin
+from harness.emulators.apisix.config_yaml import load
 from harness.emulators.apisix.etcd import Etcd
 from harness.emulators.apisix.exchange import Request, Response
 from harness.emulators.apisix.headers import Headers
 from harness.emulators.apisix.resources.prepare import make_prepare
-from harness.emulators.apisix.settings import AdminKey, Settings, load
+from harness.emulators.apisix.settings import AdminKey, Settings
 from harness.emulators.apisix.standalone import StandaloneTable, with_environment
 from harness.emulators.apisix.standalone_admin import StandaloneAdmin
 from harness.emulators.apisix.store import Store

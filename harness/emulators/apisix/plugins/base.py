@@ -66,6 +66,10 @@ class Scope(Protocol):
         """The value of a resource ("services", "1") as it is now, or None."""
         ...
 
+    def stored_below(self, kind: str, id_: str, part: str) -> list[Mapping[str, Any]]:
+        """The values kept below a resource, as they are now ("services", "1", "graphql_cost_decorations")."""
+        ...
+
     @property
     def https_port(self) -> int | None:
         """The port of the gateway's TLS listener, None without one."""
@@ -132,6 +136,8 @@ class Plugin:
     version: ClassVar[float] = 0.1
     #: "auth" for the plugins that find the consumer
     type: ClassVar[str] = ""
+    #: "global" for the plugins that stand in plugins of config.yaml alone, whatever a route says
+    reach: ClassVar[str] = ""
     schema: ClassVar[Schema] = {"type": "object", "properties": {}}
     consumer_schema: ClassVar[Schema | None] = None
     metadata_schema: ClassVar[Schema | None] = None

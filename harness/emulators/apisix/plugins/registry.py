@@ -28,6 +28,8 @@ from harness.emulators.apisix.plugins.exit_transformer import ExitTransformer
 from harness.emulators.apisix.plugins.fault_injection import FaultInjection
 from harness.emulators.apisix.plugins.file_logger import FileLogger
 from harness.emulators.apisix.plugins.forward_auth import ForwardAuth
+from harness.emulators.apisix.plugins.graphql_limit_count import GraphqlLimitCount
+from harness.emulators.apisix.plugins.graphql_proxy_cache import GraphqlProxyCache
 from harness.emulators.apisix.plugins.grpc_transcode import GrpcTranscode
 from harness.emulators.apisix.plugins.grpc_web import GrpcWeb
 from harness.emulators.apisix.plugins.gzip import Gzip
@@ -102,6 +104,8 @@ PLUGINS: tuple[type[Plugin], ...] = (
     FaultInjection,
     FileLogger,
     ForwardAuth,
+    GraphqlLimitCount,
+    GraphqlProxyCache,
     GrpcTranscode,
     GrpcWeb,
     Gzip,

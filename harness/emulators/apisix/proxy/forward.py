@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from harness.emulators.apisix.context import Context, Try
 from harness.emulators.apisix.proxy.grpc import GrpcCall, GrpcConnection, GrpcPool, call_headers
-from harness.emulators.apisix.proxy.http2 import StreamBody
-from harness.emulators.apisix.proxy.outgoing import request_head
+from harness.emulators.apisix.proxy.http2_body import StreamBody
+from harness.emulators.apisix.proxy.outgoing import CHUNKED, request_head
+from harness.emulators.apisix.proxy.upload import FileUpload, StreamUpload
 from harness.emulators.apisix.proxy.upstream import Pool, UpstreamConnection
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class Forward:
         "stream",
         "tried",
         "upgrade",
+        "upload",
         "upstream",
     )
 
@@ -61,6 +63,8 @@ class Forward:
     body: bytes | None
     #: a gRPC call's body, handed on as it comes
     stream: StreamBody | None
+    #: a body that is too long to be kept in memory, or that nobody gathers
+    upload: FileUpload | StreamUpload | None
     upgrade: tuple[str, str]
     tried: list[Node] | None
 
@@ -81,10 +85,15 @@ class Forward:
             self.deadline = self.loop.time() + upstream.retry_timeout
         self._try()
 
+    @property
+    def calls(self) -> bool:
+        """Whether the upstream speaks gRPC."""
+        return (self.ctx.upstream_scheme or self.upstream.scheme) in _GRPC
+
     def _try(self) -> None:
         ctx = self.ctx
         self.left -= 1
-        if (ctx.upstream_scheme or self.upstream.scheme) in _GRPC:
+        if self.calls:
             self._try_grpc()
             return
         pool, address = self.upstream.pool(self.node, ctx, self.host)
@@ -106,7 +115,7 @@ class Forward:
         except TimeoutError:
             self._failed(504, f"no connection within {timeout:g} s")
             return
-        except OSError as error:
+        except (OSError, ValueError) as error:  # ValueError: a Host that no server name can be
             self._failed(502, str(error))
             return
         now = self.loop.time()
@@ -135,7 +144,7 @@ class Forward:
         except TimeoutError:
             self._failed(504, f"no connection within {timeout:g} s")
             return
-        except OSError as error:
+        except (OSError, ValueError) as error:  # ValueError: a Host that no server name can be
             self._failed(502, str(error))
             return
         attempt.connect_time = self.loop.time() - self.asked
@@ -149,7 +158,12 @@ class Forward:
         path = ctx.upstream_uri or ctx.target
         headers = call_headers(ctx.upstream_method or ctx.method, path, scheme, self.host, ctx.headers.items)
         body, stream = self.body, self.stream
-        call = connection.begin(self, headers, self._timeouts()[2], end=stream is None and not body)
+        try:
+            call = connection.begin(self, headers, self._timeouts()[2], end=stream is None and not body)
+        except ConnectionError as error:
+            self.sent = False
+            self._failed(502, str(error))
+            return
         self.connection = call
         if stream is not None:
             call.taken = stream.acknowledge
@@ -170,12 +184,18 @@ class Forward:
         self.sent = True
         ctx = self.ctx
         body = self.body
+        upload = self.upload
+        length = None if body is None else len(body)
+        if upload is not None:
+            length = CHUNKED if upload.length is None else upload.length
         upgrade, wanted = self.upgrade
-        data = request_head(ctx, self.exchange.head, self.host, None if body is None else len(body), upgrade, wanted)
+        data = request_head(ctx, self.exchange.head, self.host, length, upgrade, wanted)
         if body:
             data += body
         bodyless = (ctx.upstream_method or ctx.method) == "HEAD"
         connection.request(self, data, bodyless, self._timeouts()[2], now)
+        if upload is not None:
+            upload.begin(connection)
 
     # -- what the connection tells; `answered` is the journey's own, and begins with `note_head`
 
@@ -197,6 +217,8 @@ class Forward:
             attempt.response_time = seconds
             self.forwarded = False
             self.connection = None
+            if self.upload is not None:
+                self.upload.end()
             if self.upstream.tells:
                 self.upstream.done(self.node, attempt, final=True)
 
@@ -206,6 +228,8 @@ class Forward:
         attempt.response_time = self.loop.time() - self.asked
         self.forwarded = False
         self.connection = None
+        if self.upload is not None:
+            self.upload.end()
         self.upstream.done(self.node, attempt, final=True)
 
     def broken(self, status: int, reason: str) -> None:
@@ -218,7 +242,9 @@ class Forward:
             self._failed(status, reason)
 
     def writable(self) -> None:
-        """The request's body goes out in one piece: there is nothing more to write."""
+        """The upstream takes more of the request's body."""
+        if self.upload is not None:
+            self.upload.go_on()
 
     def cut(self) -> None:
         """The answer broke off after it had begun."""
@@ -235,6 +261,8 @@ class Forward:
         attempt.status = status
         attempt.error = reason
         attempt.response_time = self.loop.time() - self.asked
+        if self.upload is not None:
+            self.upload.end()
         if not self.forwarded:
             return
         failed = self.node
@@ -245,16 +273,19 @@ class Forward:
             self._try()
             return
         self.forwarded = False
-        self.failed(status)
+        self.failed(502 if self.ctx.gave_up else status)
 
     def _next(self) -> Node | None:
         ctx = self.ctx
         if self.left <= 0 or (self.sent and (ctx.upstream_method or ctx.method) in _NOT_REPEATED):
             return None
-        if self.deadline and self.loop.time() > self.deadline:
+        if self.sent and self.upload is not None and not self.upload.repeatable:
             return None
         self.tried = [*(self.tried or ()), self.node]
-        node = self.upstream.next_node(ctx, self.tried)
+        late = self.deadline and self.loop.time() > self.deadline
+        node = None if late else self.upstream.next_node(ctx, self.tried)
+        # balancer.lua's own 502: a try was left, but no node or no time for it
+        ctx.gave_up = node is None
         if node is not None and self.upstream.pass_host == "node":
             self.host = self.upstream.host_for(ctx, node, "")
         return node
@@ -276,6 +307,8 @@ class Forward:
         if not self.forwarded:
             return
         self.forwarded = False
+        if self.upload is not None:
+            self.upload.end()
         connection, self.connection = self.connection, None
         if connection is not None:
             connection.leave()

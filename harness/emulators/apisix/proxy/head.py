@@ -215,10 +215,10 @@ def _connection(head: Head, value: str) -> None:
 
 
 def _length(value: str) -> int:
-    # ngx_atoof: digits alone, and not more of them than an off_t holds
-    if not value.isascii() or not value.isdigit() or int(value) > nginx.MAX_LENGTH:
-        raise Refused(400)
-    return int(value)
+    try:
+        return nginx.content_length(value)
+    except nginx.Bad as bad:
+        raise Refused(bad.status) from bad
 
 
 def _transfer_encoding(head: Head, value: str) -> None:

@@ -17,6 +17,8 @@ from harness.emulators.apisix.proxy.listener import Listener
 #: Pipelined bytes that are held while a request is being answered; more than that waits in the socket.
 HELD = 65536
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+#: lingering_timeout, in seconds
+LINGER = 5.0
 #: Heads are kept up to this length, and so many of them on each listener.
 LONGEST_KEPT = 1024
 MOST_KEPT = 1024
@@ -94,6 +96,9 @@ class ServerConnection(asyncio.Protocol):
         listener = self._listener
         if listener.scheme == "https":
             self.tls = transport.get_extra_info("ssl_object")
+            if self.certificate is not None and self.certificate.rejects(self.tls):
+                self.abort()
+                return
         listener.accepted += 1
         listener.connections.add(self)
         self.deadline = listener.now + listener.patience.client_header_timeout
@@ -113,6 +118,8 @@ class ServerConnection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._tunnel is not None:
             self._tunnel(data)
+            return
+        if self.closing:
             return
         body = self.body
         if body is not None and not body.complete:
@@ -141,7 +148,8 @@ class ServerConnection(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self.write_blocked = False
-        self.deadline = float("inf")
+        if not self.closing:
+            self.deadline = float("inf")
         if self.unblocked is not None:
             self.unblocked()
 
@@ -209,7 +217,6 @@ class ServerConnection(asyncio.Protocol):
         self.head = Head("", "", "", "", (1, 1), [])
         self.busy = True
         self.keep_alive = False
-        self._buffer = b""
         self._listener.handler.refused(self, status)
 
     def _become_http2(self, data: bytes) -> None:
@@ -239,10 +246,14 @@ class ServerConnection(asyncio.Protocol):
     def want_body(self, done: Callable[[RequestBody], None]) -> None:
         """Call `done` when the body is whole or known to be bad; at once when it is already."""
         assert self.body is not None
+        self.go_ahead()
+        self.body.when_complete(done)
+
+    def go_ahead(self) -> None:
+        """Somebody wants the body: a client that waits for it is told so."""
         if self.head.expects and not self._continued:
             self._continued = True
             self.transport.write(CONTINUE)
-        self.body.when_complete(done)
 
     async def read_body(self, limit: int) -> bytes:
         """The whole body; raises ExitNow (413 when longer than `limit`, 400 for bad chunks)."""
@@ -348,21 +359,37 @@ class ServerConnection(asyncio.Protocol):
             if not body.complete and self.keep_alive:
                 body.discard()
                 return
-            self.body = None
+            if body.complete:
+                self.body = None
         self._end_of_request()
 
     def _end_of_request(self) -> None:
         if not self.keep_alive or self._listener.draining:
-            self.closing = True
-            self.transport.close()
+            self._close_after_answer()
             return
         self.deadline = self._listener.now + self._listener.patience.keepalive_timeout
         if self._buffer:
             if len(self._buffer) > HELD:
                 self.transport.resume_reading()
-            self._advance()
+            if not self._advancing:
+                # the request that ended is logged before the next begins: it gives back what it held (limit-conn)
+                asyncio.get_running_loop().call_soon(self._advance)
 
     # -- the rest of a connection's life
+
+    def _close_after_answer(self) -> None:
+        """To close on what the client still sends would be a reset, and cost it the answer (lingering_close)."""
+        self.closing = True
+        body = self.body
+        self.body = None
+        if ((body is None or body.complete) and not self._buffer) or not self.transport.can_write_eof():
+            self.transport.close()
+            return
+        if body is not None:
+            body.discard()
+        self._buffer = b""
+        self.deadline = self._listener.now + LINGER
+        self.transport.write_eof()
 
     def trail(self, fields: list[tuple[str, str]]) -> None:
         """Trailers of an upstream don't reach a client of HTTP/1."""
@@ -382,7 +409,9 @@ class ServerConnection(asyncio.Protocol):
             receive(early)
 
     def timed_out(self) -> None:
-        """A deadline passed: nginx closes without a word."""
+        """A deadline passed: nginx closes without a word, and logs a 408 when a body was awaited."""
+        if self.busy and self.body is not None and not self.body.complete and self.state is not None:
+            self.state.timed_out()
         self.abort()
 
     def drain(self) -> None:

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 if TYPE_CHECKING:
     from harness.emulators.apisix.proxy.head import Head
     from harness.emulators.apisix.proxy.http1 import ServerConnection
-    from harness.emulators.apisix.proxy.http2 import Http2Connection, Http2Stream
+    from harness.emulators.apisix.proxy.http2 import Http2Connection
+    from harness.emulators.apisix.proxy.http2_stream import Http2Stream
+    from harness.emulators.apisix.proxy.tls_gate import TlsGate
 
 #: One request on a connection: an HTTP/1 connection, or a stream of an HTTP/2 one.
 Exchange: TypeAlias = "ServerConnection | Http2Stream"
@@ -73,7 +75,7 @@ class Listener:
         self.handler = handler
         self.scheme = scheme
         self.patience = patience or Patience()
-        self.connections: set[ServerConnection | Http2Connection] = set()
+        self.connections: set[ServerConnection | Http2Connection | TlsGate] = set()
         self.accepted = 0
         #: heads that were read before, by their bytes
         self.heads: dict[bytes, Head] = {}
@@ -105,7 +107,7 @@ class Listener:
             connection.timed_out()
         self._sweep = self.loop.call_later(SWEEP, self._look)
 
-    def gone(self, connection: ServerConnection | Http2Connection) -> None:
+    def gone(self, connection: ServerConnection | Http2Connection | TlsGate) -> None:
         """A connection ended."""
         self.connections.discard(connection)
         if self._empty is not None and not self.connections:

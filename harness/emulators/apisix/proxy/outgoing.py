@@ -23,10 +23,15 @@ _DROPPED: Final = frozenset(
 )
 
 
+#: Instead of a Content-Length: the body is sent as it comes, in chunks
+CHUNKED: Final = -1
+
+
 def request_head(ctx: Context, head: Head, host: str, length: int | None, upgrade: str, connection: str) -> bytes:
     """The head to send, with its empty line.
 
-    `length` is the Content-Length, None for no body; `upgrade` and `connection` are passed on for WebSocket routes.
+    `length` is the Content-Length, None for no body, CHUNKED for one of unknown length; `upgrade` and `connection` are
+    passed on for WebSocket routes.
     """
     items = ctx.headers.items
     came = head.outgoing
@@ -50,7 +55,9 @@ def request_head(ctx: Context, head: Head, host: str, length: int | None, upgrad
     if connection:
         first += f"Connection: {connection}\r\n"
     first += f"X-Real-IP: {address}\r\nX-Forwarded-For: {forwarded}{address}\r\n"
-    if length is not None:
+    if length == CHUNKED:
+        first += "Transfer-Encoding: chunked\r\n"
+    elif length is not None:
         first += f"Content-Length: {length}\r\n"
     return (first + lines + "\r\n").encode("latin-1", "replace")
 

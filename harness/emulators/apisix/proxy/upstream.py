@@ -14,6 +14,8 @@ from harness.emulators.apisix.proxy.grpc import GrpcPool
 from harness.emulators.apisix.proxy.target import Target as Target
 
 FOREVER = float("inf")
+#: What may wait to be written to an upstream before a body is held back
+HIGH_WATER = 65536
 _IDLE, _HEAD, _LENGTH, _CHUNKED, _UNTIL_CLOSE, _TUNNEL = range(6)
 
 
@@ -75,7 +77,7 @@ class Pool:
                 target.host,
                 target.port,
                 ssl=target.tls,
-                server_hostname=(target.server_name or "") if target.tls else None,
+                server_hostname=(target.server_name or target.host) if target.tls else None,
             )
         self.opened += 1
         return connection
@@ -119,6 +121,7 @@ class UpstreamConnection(asyncio.Protocol):
         "served",
         "transport",
         "tunnel",
+        "uploading",
         "user",
     )
 
@@ -129,6 +132,8 @@ class UpstreamConnection(asyncio.Protocol):
         self.keep = True
         self.read_timeout = 60.0
         self.tunnel: Callable[[bytes], None] | None = None
+        #: the request's body isn't all sent: whatever is answered, nobody else may use the connection
+        self.uploading = False
         self._mode = _IDLE
         self._buffer = b""
         self._left = 0
@@ -192,6 +197,7 @@ class UpstreamConnection(asyncio.Protocol):
         self.user = user
         self.served += 1
         self.keep = True
+        self.uploading = False
         self._bodyless = bodyless
         self._mode = _HEAD
         self.read_timeout = read_timeout
@@ -199,6 +205,25 @@ class UpstreamConnection(asyncio.Protocol):
         self._deadline = deadline = now + read_timeout
         if deadline < self._timer_at:
             self._wake_at(deadline)
+
+    @property
+    def takes(self) -> bool:
+        """Whether most of what was written is out."""
+        return self.transport.get_write_buffer_size() <= HIGH_WATER
+
+    def upload(self, data: bytes, last: bool) -> None:
+        """More of the request's body. The upstream has its time for each piece; the client's is not its own."""
+        if data:
+            self.transport.write(data)
+        self.uploading = not last
+        if last or not self.takes:
+            self.watch(self.read_timeout)
+        else:
+            self._deadline = FOREVER
+
+    def stir(self) -> None:
+        """The tunnel's other side spoke: both have their time again (ngx_http_upstream_process_upgraded)."""
+        self._deadline = self.pool.loop.time() + self.read_timeout
 
     def watch(self, seconds: float) -> None:
         """Give the connection that long from now."""
@@ -290,11 +315,13 @@ class UpstreamConnection(asyncio.Protocol):
         """Choose how the body ends; most answers come whole, and are passed on whole."""
         length = answer.length
         if self._bodyless or answer.status in (204, 304):
+            # what follows can't be this answer's, and mustn't be the next one's
+            self.keep = self.keep and not rest
             self._complete()
             user.answered(answer, b"", True)
         elif answer.status == 101:
             self._mode = _TUNNEL
-            self._deadline = FOREVER
+            self.watch(self.read_timeout)
             user.answered(answer, rest, False)
         elif length is not None:
             if len(rest) >= length:
@@ -361,7 +388,7 @@ class UpstreamConnection(asyncio.Protocol):
         """The answer is whole: give the connection back before the request goes on, so that it finds it."""
         self.user = None
         self._mode = _IDLE
-        if self.keep:
+        if self.keep and not self.uploading:
             self.pool.release(self)
         elif not self.transport.is_closing():
             self.transport.close()
@@ -384,10 +411,12 @@ class UpstreamConnection(asyncio.Protocol):
 class Pools:
     """All pools of one worker."""
 
-    __slots__ = ("_grpc", "_pools", "loop")
+    __slots__ = ("_grpc", "_pools", "loop", "trusted")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, trusted: tuple[str, ...] = ("system",)) -> None:
+        """`trusted` are the authorities by which plugins' own requests are verified: files, "system" for its own."""
         self.loop = loop
+        self.trusted = trusted
         self._grpc: dict[Target, GrpcPool] = {}
         self._pools: dict[Any, Pool] = {}
 

@@ -99,6 +99,10 @@ class MemoryScope:
     def stored(self, kind: str, id_: str) -> Mapping[str, Any] | None:
         return self.resources.get((kind, id_))
 
+    def stored_below(self, kind: str, id_: str, part: str) -> list[Mapping[str, Any]]:
+        below = f"{id_}/{part}/"
+        return [value for (held, key), value in self.resources.items() if held == kind and key.startswith(below)]
+
     def shared(self, name: str) -> MemoryStore:
         return self.stores.setdefault(name, MemoryStore(self.clock))
 
