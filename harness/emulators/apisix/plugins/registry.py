@@ -66,6 +66,7 @@ from harness.emulators.apisix.plugins.openid_connect import OpenidConnect
 from harness.emulators.apisix.plugins.opentelemetry import Opentelemetry
 from harness.emulators.apisix.plugins.openwhisk import Openwhisk
 from harness.emulators.apisix.plugins.prometheus import Prometheus
+from harness.emulators.apisix.plugins.proxy_buffering import ProxyBuffering
 from harness.emulators.apisix.plugins.proxy_cache import ProxyCache
 from harness.emulators.apisix.plugins.proxy_control import ProxyControl
 from harness.emulators.apisix.plugins.proxy_mirror import ProxyMirror
@@ -159,6 +160,7 @@ PLUGINS: tuple[type[Plugin], ...] = (
     Opentelemetry,
     Openwhisk,
     Prometheus,
+    ProxyBuffering,
     ProxyCache,
     ProxyControl,
     ProxyMirror,
