@@ -92,7 +92,7 @@ def test_the_database(port):
     [
         (patient(username="alice", password="wrong"), RedisFailed, "invalid username-password pair"),
         (patient(database=99), RedisFailed, "DB index is out of range"),
-        (patient(tls=True), Unreachable, "."),
+        (Access(tls=True, connect_timeout=0.2), Unreachable, "."),
     ],
 )
 def test_what_is_said_when_the_server_will_not(port, access, kind, message):
