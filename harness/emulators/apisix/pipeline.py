@@ -186,6 +186,9 @@ class Journey(Forward):
         exchange = self.exchange
         body = exchange.body
         ctx = self.ctx
+        if ctx.said is not None:
+            self.exit(Exit(200))
+            return
         if body is None or ctx.body is not None:
             self._send_request()
             return
@@ -214,9 +217,6 @@ class Journey(Forward):
         self._send_request()
 
     def _send_request(self) -> None:
-        if self.ctx.said is not None:
-            self.exit(Exit(200))
-            return
         exchange = self.exchange
         head = exchange.head
         body = self.ctx.body

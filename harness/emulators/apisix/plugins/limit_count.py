@@ -120,6 +120,8 @@ class LimitCount(Plugin):
             self._interval: float = conf["sync_interval"]
             self._delayed = DelayedSync(scope, store, self._counter, self._take, self._interval)
             self.charge = self._charge_redis  # type: ignore[method-assign]
+        if "group" in conf and not self._rules[0].constant:
+            self.charge = self._charge_group  # type: ignore[method-assign]
 
     @classmethod
     def check(cls, conf: dict[str, Any]) -> str | None:
@@ -169,6 +171,10 @@ class LimitCount(Plugin):
             if verdict := self._told(ctx, rule, name, limit, self._take(name, limit, window, cost)):
                 return verdict
         return None
+
+    def _charge_group(self, ctx: Context, cost: int) -> MaybeVerdict:
+        """Upstream makes a group's counter before it looks variables up, and fails: each request is a 500."""
+        raise TypeError("attempt to compare number with string")
 
     async def _charge_redis(self, ctx: Context, cost: int) -> Exit | None:
         """As `charge`, with counters in redis."""

@@ -27,12 +27,14 @@ from harness.emulators.apisix.plugins.csrf import Csrf
 from harness.emulators.apisix.plugins.data_mask import DataMask
 from harness.emulators.apisix.plugins.datadog import Datadog
 from harness.emulators.apisix.plugins.degraphql import Degraphql
+from harness.emulators.apisix.plugins.dingtalk_auth import DingtalkAuth
 from harness.emulators.apisix.plugins.echo import Echo
 from harness.emulators.apisix.plugins.elasticsearch_logger import ElasticsearchLogger
 from harness.emulators.apisix.plugins.error_page import ErrorPage
 from harness.emulators.apisix.plugins.example_plugin import ExamplePlugin
 from harness.emulators.apisix.plugins.exit_transformer import ExitTransformer
 from harness.emulators.apisix.plugins.fault_injection import FaultInjection
+from harness.emulators.apisix.plugins.feishu_auth import FeishuAuth
 from harness.emulators.apisix.plugins.file_logger import FileLogger
 from harness.emulators.apisix.plugins.forward_auth import ForwardAuth
 from harness.emulators.apisix.plugins.google_cloud_logging import GoogleCloudLogging
@@ -64,6 +66,7 @@ from harness.emulators.apisix.plugins.openid_connect import OpenidConnect
 from harness.emulators.apisix.plugins.opentelemetry import Opentelemetry
 from harness.emulators.apisix.plugins.openwhisk import Openwhisk
 from harness.emulators.apisix.plugins.prometheus import Prometheus
+from harness.emulators.apisix.plugins.proxy_buffering import ProxyBuffering
 from harness.emulators.apisix.plugins.proxy_cache import ProxyCache
 from harness.emulators.apisix.plugins.proxy_control import ProxyControl
 from harness.emulators.apisix.plugins.proxy_mirror import ProxyMirror
@@ -118,12 +121,14 @@ PLUGINS: tuple[type[Plugin], ...] = (
     DataMask,
     Datadog,
     Degraphql,
+    DingtalkAuth,
     Echo,
     ElasticsearchLogger,
     ErrorPage,
     ExamplePlugin,
     ExitTransformer,
     FaultInjection,
+    FeishuAuth,
     FileLogger,
     ForwardAuth,
     GoogleCloudLogging,
@@ -155,6 +160,7 @@ PLUGINS: tuple[type[Plugin], ...] = (
     Opentelemetry,
     Openwhisk,
     Prometheus,
+    ProxyBuffering,
     ProxyCache,
     ProxyControl,
     ProxyMirror,

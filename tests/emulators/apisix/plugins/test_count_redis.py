@@ -15,8 +15,23 @@ from harness.ports import free_port
 
 from .real_redis import ask, eventually, running  # type: ignore[import-not-found]
 
-COUNT = {"count": 2, "time_window": 60, "rejected_code": 429, "policy": "redis", "redis_host": "127.0.0.1"}
-REQ = {"rate": 1, "burst": 1, "key": "remote_addr", "nodelay": True, "policy": "redis", "redis_host": "127.0.0.1"}
+COUNT = {
+    "count": 2,
+    "time_window": 60,
+    "rejected_code": 429,
+    "policy": "redis",
+    "redis_host": "127.0.0.1",
+    "redis_timeout": 10_000,
+}
+REQ = {
+    "rate": 1,
+    "burst": 1,
+    "key": "remote_addr",
+    "nodelay": True,
+    "policy": "redis",
+    "redis_host": "127.0.0.1",
+    "redis_timeout": 10_000,
+}
 CONN = {
     "conn": 1,
     "burst": 1,

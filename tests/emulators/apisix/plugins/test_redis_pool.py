@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
@@ -19,6 +20,10 @@ def port() -> Iterator[int]:
         yield port
 
 
+#: a busy machine is no failure
+patient = partial(Access, connect_timeout=10.0, timeout=10.0)
+
+
 def still_open(port: int, ids: set[int]) -> int:
     """How many of these connections the server still has."""
     lines = ask(port, "CLIENT", "LIST", "TYPE", "normal").splitlines()
@@ -27,7 +32,7 @@ def still_open(port: int, ids: set[int]) -> int:
 
 def test_a_connection_is_used_again_and_closed_when_idle_for_long(port):
     async def play() -> tuple[list[int], int]:
-        pool = Pool("127.0.0.1", port, Access(idle=0.05))
+        pool = Pool("127.0.0.1", port, patient(idle=0.05))
         ids = [await pool.call("CLIENT", "ID") for _ in range(3)]
         await eventually(lambda: not still_open(port, set(ids)))
         return ids, await pool.call("CLIENT", "ID")
@@ -39,7 +44,7 @@ def test_a_connection_is_used_again_and_closed_when_idle_for_long(port):
 
 def test_no_more_idle_connections_are_kept_than_allowed(port):
     async def play() -> bool:
-        pool = Pool("127.0.0.1", port, Access(most_idle=1))
+        pool = Pool("127.0.0.1", port, patient(most_idle=1))
         ids = set(await asyncio.gather(*(pool.call("CLIENT", "ID") for _ in range(5))))
         assert len(ids) == 5
         await eventually(lambda: still_open(port, ids) == 1)
@@ -50,7 +55,7 @@ def test_no_more_idle_connections_are_kept_than_allowed(port):
 
 def test_a_connection_that_the_server_closed_is_not_used_again(port):
     async def play() -> int:
-        pool = Pool("127.0.0.1", port, Access())
+        pool = Pool("127.0.0.1", port, patient())
         first = await pool.call("CLIENT", "ID")
         ask(port, "CLIENT", "KILL", "ID", str(first))
         # the loop sees meanwhile that it was closed
@@ -63,10 +68,10 @@ def test_a_connection_that_the_server_closed_is_not_used_again(port):
 @pytest.mark.parametrize(
     ("access", "said"),
     [
-        (Access(username="alice", password="secret"), "alice"),
-        (Access(), "default"),
+        (patient(username="alice", password="secret"), "alice"),
+        (patient(), "default"),
         # a name without a password is not told
-        (Access(username="alice"), "default"),
+        (patient(username="alice"), "default"),
     ],
 )
 def test_who_is_told(port, access, said):
@@ -75,7 +80,7 @@ def test_who_is_told(port, access, said):
 
 def test_the_database(port):
     async def play() -> None:
-        await Pool("127.0.0.1", port, Access(database=3)).call("SET", "a", "1")
+        await Pool("127.0.0.1", port, patient(database=3)).call("SET", "a", "1")
 
     asyncio.run(play())
     assert ask(port, "-n", "3", "GET", "a") == "1"
@@ -85,9 +90,9 @@ def test_the_database(port):
 @pytest.mark.parametrize(
     ("access", "kind", "message"),
     [
-        (Access(username="alice", password="wrong"), RedisFailed, "invalid username-password pair"),
-        (Access(database=99), RedisFailed, "DB index is out of range"),
-        (Access(tls=True), Unreachable, "."),
+        (patient(username="alice", password="wrong"), RedisFailed, "invalid username-password pair"),
+        (patient(database=99), RedisFailed, "DB index is out of range"),
+        (Access(tls=True, connect_timeout=0.2), Unreachable, "."),
     ],
 )
 def test_what_is_said_when_the_server_will_not(port, access, kind, message):
@@ -97,7 +102,7 @@ def test_what_is_said_when_the_server_will_not(port, access, kind, message):
 
 def test_errors_of_commands_leave_the_connection_usable(port):
     async def play() -> tuple[int, int]:
-        pool = Pool("127.0.0.1", port, Access())
+        pool = Pool("127.0.0.1", port, patient())
         before = await pool.call("CLIENT", "ID")
         with pytest.raises(NoScript, match=r"^NOSCRIPT "):
             await pool.call("EVALSHA", "0" * 40, 0)
@@ -116,5 +121,5 @@ def test_nobody_there_and_nobody_who_answers():
             return str(caught.value)
 
     with pytest.raises(Unreachable, match=r"^connection refused$"):
-        asyncio.run(Pool("127.0.0.1", free_port(), Access()).call("PING"))
+        asyncio.run(Pool("127.0.0.1", free_port(), patient()).call("PING"))
     assert asyncio.run(silent()) == "timeout"

@@ -16,7 +16,7 @@ from harness.ports import free_port
 
 from .real_redis import ask, need_redis, running  # type: ignore[import-not-found]
 
-TIMES = {"redis_timeout": 1000, "redis_keepalive_timeout": 10000, "redis_keepalive_pool": 100}
+TIMES = {"redis_timeout": 10_000, "redis_keepalive_timeout": 10000, "redis_keepalive_pool": 100}
 PLAIN = {"redis_database": 0, "redis_ssl": False, "redis_ssl_verify": False, **TIMES}
 ADD = Script("return redis.call('INCRBY', KEYS[1], ARGV[1])")
 
@@ -139,8 +139,8 @@ def sentinels(*ports: int, **more: Any) -> dict[str, Any]:
         "redis_sentinels": [{"host": "127.0.0.1", "port": port} for port in ports],
         "redis_master_name": "mine",
         "redis_role": "master",
-        "redis_connect_timeout": 1000,
-        "redis_read_timeout": 1000,
+        "redis_connect_timeout": 10_000,
+        "redis_read_timeout": 10_000,
         "redis_keepalive_timeout": 60000,
         "redis_database": 0,
         "redis_password": "m",
