@@ -11,7 +11,7 @@ from harness.errors import SpecError
 
 log = logging.getLogger("harness.emulators.apisix")
 
-#: read by config_yaml.py, access.py and the plugins
+#: read by config_yaml.py, wire_settings.py, access.py and the plugins
 HONOURED: Final = (
     "apisix.node_listen",
     "apisix.enable_admin",
@@ -33,6 +33,9 @@ HONOURED: Final = (
     "apisix.ssl.listen",
     "apisix.ssl.fallback_sni",
     "apisix.ssl.ssl_trusted_certificate",
+    "apisix.ssl.ssl_protocols",
+    "apisix.ssl.ssl_ciphers",
+    "apisix.ssl.ssl_session_tickets",
     "apisix.data_encryption.enable_encrypt_fields",
     "apisix.data_encryption.keyring",
     "apisix.disable_upstream_healthcheck",
@@ -41,6 +44,14 @@ HONOURED: Final = (
     "apisix.lru.secret.neg_ttl",
     "nginx_config.http.real_ip_header",
     "nginx_config.http.real_ip_from",
+    "nginx_config.http.keepalive_timeout",
+    "nginx_config.http.client_header_timeout",
+    "nginx_config.http.client_body_timeout",
+    "nginx_config.http.client_max_body_size",
+    "nginx_config.http.send_timeout",
+    "nginx_config.http.upstream.keepalive",
+    "nginx_config.http.upstream.keepalive_requests",
+    "nginx_config.http.upstream.keepalive_timeout",
     "discovery.dns.servers",
     "discovery.dns.resolv_conf",
     "discovery.dns.order",
@@ -81,7 +92,6 @@ NO_MATTER: Final[Mapping[str, str]] = {
     "apisix.max_post_args_readable_size": "a body that large is not matched on a laptop",
     "apisix.resolver_timeout": "the system's resolver has its own",
     "apisix.enable_resolv_search_opt": "the system's resolver reads resolv.conf itself",
-    "apisix.ssl.ssl_session_tickets": "a handshake is a handshake",
     "apisix.disable_sync_configuration_during_start": "an escape hatch of the start",
     "apisix.worker_startup_time_threshold": "tells a restarted worker from a new one",
     "apisix.lru.secret.count": "the cache has no bounds",
@@ -107,7 +117,6 @@ NO_MATTER: Final[Mapping[str, str]] = {
     "nginx_config.http.custom_lua_shared_dict.*": "sizes of shared dictionaries",
     "nginx_config.http.lua_shared_dict.*": "sizes of shared dictionaries",
     "nginx_config.http.variables_hash_max_size": "nginx's own limits",
-    "nginx_config.http.upstream.*": "how many idle connections are kept where an upstream doesn't say",
     "deployment.admin.enable_admin_ui": "there is no dashboard",
     "deployment.etcd.resync_delay": "it resynchronises at once",
     "deployment.etcd.health_check_timeout": "every member is tried at each request",
@@ -124,19 +133,8 @@ ONLY: Final[Mapping[str, tuple[Any, ...]]] = {
     "apisix.normalize_uri_like_servlet": (False,),
     "apisix.router.ssl": ("radixtree_sni",),
     "apisix.stream_proxy": (None, {}),
-    "apisix.ssl.ssl_protocols": ("TLSv1.2 TLSv1.3",),
-    "apisix.ssl.ssl_ciphers": (
-        "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:"
-        "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305:"
-        "DHE-RSA-AES128-GCM-SHA256:DHE-RSA-AES256-GCM-SHA384",
-    ),
     "apisix.tracing": (False,),
     "nginx_config.*_snippet": (None, ""),
-    "nginx_config.http.keepalive_timeout": ("60s",),
-    "nginx_config.http.client_header_timeout": ("60s",),
-    "nginx_config.http.client_body_timeout": ("60s",),
-    "nginx_config.http.client_max_body_size": (0, "0"),
-    "nginx_config.http.send_timeout": ("10s",),
     "nginx_config.http.underscores_in_headers": ("on", True),
     "nginx_config.http.real_ip_recursive": ("off", False),
     "nginx_config.http.proxy_ssl_server_name": (True,),

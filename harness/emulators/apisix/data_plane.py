@@ -41,7 +41,7 @@ from harness.emulators.apisix.secret_managers.book import SecretBook, resolved
 from harness.emulators.apisix.settings import Settings
 from harness.emulators.apisix.shared import Stores
 from harness.emulators.apisix.store import KINDS, Change, Table
-from harness.emulators.apisix.tls import Certificates, load_pair, verified
+from harness.emulators.apisix.tls import Certificates, load_pair
 from harness.emulators.apisix.upstream import Upstream
 
 log = logging.getLogger("harness.emulators.apisix")
@@ -62,7 +62,8 @@ class DataPlane:
         self.loop = asyncio.get_running_loop()
         self.random = Random(settings.seed)
         self.balancing = Balancing(clock=clock, random=self.random)
-        self.pools = Pools(self.loop)
+        self.pools = Pools(self.loop, settings.trusted_certificates)
+        self.max_body = settings.wire.max_body
         self.journal = Journal()
         self.kept: dict[str, Any] = {}
         self.server_field: Field = ("server", "Server", settings.server)
@@ -96,7 +97,9 @@ class DataPlane:
         self.resolver = make_resolver(settings.dns_servers, settings.dns_valid, clock, self.random)
         self.checkers = Checkers(clock)
         alpn = ["h2", "http/1.1"] if settings.enable_http2 else ["http/1.1"]
-        self.certificates = Certificates(store.get("ssls"), alpn, secret=self.secret, fallback=settings.fallback_sni)
+        self.certificates = Certificates(
+            store.get("ssls"), alpn, settings.wire.tls, secret=self.secret, fallback=settings.fallback_sni
+        )
         self.discoveries: dict[str, Discovery] = {}
 
     async def start(self) -> None:
@@ -180,15 +183,15 @@ class DataPlane:
         """`value` with $env:// and $secret:// references resolved, in depth."""
         return resolved(value, self.secrets)
 
-    def upstream_tls(self, upstream: Upstream, alpn: tuple[str, ...] = ()) -> ssl.SSLContext:
+    def upstream_tls(self, upstream: Upstream) -> ssl.SSLContext:
         """The TLS client's side towards an upstream: no verification unless it is asked for, as nginx's default."""
         context = upstream.tls
         if context is None:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
-            if alpn:
-                context.set_alpn_protocols(list(alpn))
+            if upstream.scheme == "grpcs":
+                context.set_alpn_protocols(["h2"])
             self._show_certificate(context, upstream)
             upstream.tls = context
         return context
@@ -206,10 +209,12 @@ class DataPlane:
         """Whether a request over TLS lacks a client certificate that its SNI or its Host asks for (init.lua)."""
         connection = ctx.client
         shown = self.certificates.find(connection.sni or "")
-        if shown is not None and shown.skip is not None and not shown.skips(ctx.uri) and not verified(connection.tls):
+        optional = shown is not None and shown.skip is not None and not shown.skips(ctx.uri)
+        if shown is not None and optional and not shown.verified(connection.tls):
             return True
+        # a certificate that was verified for one name is none for another one
         named = self.certificates.find(ctx.host)
-        return named is not None and named.verifies and named.skip is None and not verified(connection.tls)
+        return named is not None and named.verifies and connection.sni != ctx.host
 
     def error_log(self, level: str, message: str) -> None:
         """A line in the error log."""
@@ -258,6 +263,8 @@ class DataPlane:
         ctx.host = head.host
         ctx.exchange = exchange
         ctx.request_length = head.size + (head.length or 0)
+        if self.max_body:
+            ctx.max_body = self.max_body
         exchange.state = journey = Journey(self, exchange, ctx)
         journey.begin()
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from harness.emulators.apisix.wire_settings import Wire
+
 VERSION: Final = "3.18.0"
 #: APISIX's own default keyring for encrypted fields
 KEYRING: Final = ("qeddd145sfvddff3", "edd1c9f0985e76a2")
@@ -92,6 +94,8 @@ class Settings:
     #: whether the Server header tells the version
     server_tokens: bool = True
     enable_http2: bool = True
+    #: the sockets' part of config.yaml
+    wire: Wire = field(default_factory=Wire)
     version: str = VERSION
     config: Mapping[str, Any] = field(default_factory=dict)
 
