@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from harness.emulators.apisix import config_keys
 from harness.emulators.apisix.settings import AdminKey, Settings
+from harness.emulators.apisix.wire_settings import wire_of
 from harness.errors import SpecError
 
 log = logging.getLogger("harness.emulators.apisix")
@@ -50,7 +51,7 @@ def _beside(path: Path, config: Mapping[str, Any]) -> Path:
 def from_config(config: Mapping[str, Any], base: Settings) -> Settings:
     """Settings from the content of a config.yaml over `base`; raises SpecError."""
     config_keys.check(config)
-    changes: dict[str, Any] = {"config": config}
+    changes: dict[str, Any] = {"config": config, "wire": wire_of(config)}
     _apisix(config.get("apisix") or {}, changes)
     _listeners(config.get("apisix") or {}, changes)
     http = (config.get("nginx_config") or {}).get("http") or {}
@@ -96,6 +97,8 @@ def _apisix(apisix: Mapping[str, Any], changes: dict[str, Any]) -> None:
     _flags(apisix, changes)
     if apisix.get("trusted_addresses"):
         changes["trusted_addresses"] = tuple(apisix["trusted_addresses"])
+    if apisix.get("dns_resolver"):
+        changes["dns_servers"] = tuple(str(server) for server in apisix["dns_resolver"])
     if apisix.get("dns_resolver_valid") is not None:
         changes["dns_valid"] = float(apisix["dns_resolver_valid"])
     cache = (apisix.get("lru") or {}).get("secret") or {}

@@ -17,7 +17,9 @@ from harness.emulators.apisix.balance.picker import Balancing
 from harness.emulators.apisix.compiled import Compiler, Plan, Route
 from harness.emulators.apisix.context import Context
 from harness.emulators.apisix.directory import Directory
-from harness.emulators.apisix.discovery.dns import Resolver
+from harness.emulators.apisix.discovery.base import Discovery
+from harness.emulators.apisix.discovery.dns import make_resolver
+from harness.emulators.apisix.discovery.dns_discovery import DnsDiscovery
 from harness.emulators.apisix.discovery.nacos import NacosDiscovery
 from harness.emulators.apisix.headers import Headers
 from harness.emulators.apisix.journal import Journal
@@ -39,7 +41,7 @@ from harness.emulators.apisix.secret_managers.book import SecretBook, resolved
 from harness.emulators.apisix.settings import Settings
 from harness.emulators.apisix.shared import Stores
 from harness.emulators.apisix.store import KINDS, Change, Table
-from harness.emulators.apisix.tls import Certificates, load_pair, verified
+from harness.emulators.apisix.tls import Certificates, load_pair
 from harness.emulators.apisix.upstream import Upstream
 
 log = logging.getLogger("harness.emulators.apisix")
@@ -60,7 +62,8 @@ class DataPlane:
         self.loop = asyncio.get_running_loop()
         self.random = Random(settings.seed)
         self.balancing = Balancing(clock=clock, random=self.random)
-        self.pools = Pools(self.loop)
+        self.pools = Pools(self.loop, settings.trusted_certificates)
+        self.max_body = settings.wire.max_body
         self.journal = Journal()
         self.kept: dict[str, Any] = {}
         self.server_field: Field = ("server", "Server", settings.server)
@@ -91,11 +94,13 @@ class DataPlane:
         self.requests = 0
         #: the TLS listener's, once it listens
         self.https_port: int | None = None
-        self.resolver = Resolver(clock=clock, random=self.random, valid=settings.dns_valid)
+        self.resolver = make_resolver(settings.dns_servers, settings.dns_valid, clock, self.random)
         self.checkers = Checkers(clock)
         alpn = ["h2", "http/1.1"] if settings.enable_http2 else ["http/1.1"]
-        self.certificates = Certificates(store.get("ssls"), alpn, secret=self.secret, fallback=settings.fallback_sni)
-        self.discoveries: dict[str, NacosDiscovery] = {}
+        self.certificates = Certificates(
+            store.get("ssls"), alpn, settings.wire.tls, secret=self.secret, fallback=settings.fallback_sni
+        )
+        self.discoveries: dict[str, Discovery] = {}
 
     async def start(self) -> None:
         """Begin to follow the store and the discoveries."""
@@ -104,8 +109,11 @@ class DataPlane:
             # `watch: false` in config.yaml makes it as slow to see changes as the real one
             watch = bool(conf.get("watch", True))
             nacos = NacosDiscovery(conf, watch=watch, clock=self.clock, random=self.random)
-            await nacos.start()
             self.discoveries["nacos"] = nacos
+        if self.settings.discovery.get("dns"):
+            self.discoveries["dns"] = DnsDiscovery(self.settings.discovery["dns"], self.clock)
+        for discovery in self.discoveries.values():
+            await discovery.start()
         self.store.subscribe(self._changed)
         self.secrets.follow([(kind, id_, entry) for kind in KINDS for id_, entry in self.store.get(kind).items()])
         self._changed([("routes", id_, entry) for id_, entry in self.store.get("routes").items()])
@@ -175,15 +183,15 @@ class DataPlane:
         """`value` with $env:// and $secret:// references resolved, in depth."""
         return resolved(value, self.secrets)
 
-    def upstream_tls(self, upstream: Upstream, alpn: tuple[str, ...] = ()) -> ssl.SSLContext:
+    def upstream_tls(self, upstream: Upstream) -> ssl.SSLContext:
         """The TLS client's side towards an upstream: no verification unless it is asked for, as nginx's default."""
         context = upstream.tls
         if context is None:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
-            if alpn:
-                context.set_alpn_protocols(list(alpn))
+            if upstream.scheme == "grpcs":
+                context.set_alpn_protocols(["h2"])
             self._show_certificate(context, upstream)
             upstream.tls = context
         return context
@@ -201,10 +209,12 @@ class DataPlane:
         """Whether a request over TLS lacks a client certificate that its SNI or its Host asks for (init.lua)."""
         connection = ctx.client
         shown = self.certificates.find(connection.sni or "")
-        if shown is not None and shown.skip is not None and not shown.skips(ctx.uri) and not verified(connection.tls):
+        optional = shown is not None and shown.skip is not None and not shown.skips(ctx.uri)
+        if shown is not None and optional and not shown.verified(connection.tls):
             return True
+        # a certificate that was verified for one name is none for another one
         named = self.certificates.find(ctx.host)
-        return named is not None and named.verifies and named.skip is None and not verified(connection.tls)
+        return named is not None and named.verifies and connection.sni != ctx.host
 
     def error_log(self, level: str, message: str) -> None:
         """A line in the error log."""
@@ -253,6 +263,8 @@ class DataPlane:
         ctx.host = head.host
         ctx.exchange = exchange
         ctx.request_length = head.size + (head.length or 0)
+        if self.max_body:
+            ctx.max_body = self.max_body
         exchange.state = journey = Journey(self, exchange, ctx)
         journey.begin()
 

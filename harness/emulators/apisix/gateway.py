@@ -132,7 +132,8 @@ class Gateway:
         return AppHandler(app, server, self.clock, self.plane.wait)
 
     async def _open(self, name: str, address: str, handler: Handler, *, scheme: str = "http", place: int = 0) -> None:
-        listener = Listener(handler, scheme=scheme)
+        patience = self.settings.wire.patience if handler is self.plane else None
+        listener = Listener(handler, scheme=scheme, patience=patience)
         try:
             bound = self.crew.sockets[self.index].get(name) if self.crew is not None else None
             sock = bound[place] if bound else bind(address)

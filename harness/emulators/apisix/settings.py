@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from harness.emulators.apisix.wire_settings import Wire
+
 VERSION: Final = "3.18.0"
 #: APISIX's own default keyring for encrypted fields
 KEYRING: Final = ("qeddd145sfvddff3", "edd1c9f0985e76a2")
@@ -82,14 +84,18 @@ class Settings:
     match_uri_encoded_slash: bool = False
     #: no upstream's nodes are checked, whatever it says
     disable_health_checks: bool = False
-    #: seconds for which the address of a name is kept
-    dns_valid: float = 30.0
+    #: DNS servers, "host" or "host:port"; without any, the system resolves names
+    dns_servers: tuple[str, ...] = ()
+    #: seconds for which the address of a name is kept, whatever its TTL
+    dns_valid: float | None = None
     #: seconds for which a secret's value is kept, and the news that it can't be had
     secret_ttl: float = 300.0
     secret_neg_ttl: float = 60.0
     #: whether the Server header tells the version
     server_tokens: bool = True
     enable_http2: bool = True
+    #: the sockets' part of config.yaml
+    wire: Wire = field(default_factory=Wire)
     version: str = VERSION
     config: Mapping[str, Any] = field(default_factory=dict)
 

@@ -10,8 +10,8 @@ from harness.emulators.apisix.balance.health import Checker
 from harness.emulators.apisix.balance.node import Node, parse_nodes
 from harness.emulators.apisix.balance.picker import Balancing, Picker
 from harness.emulators.apisix.context import Context, Exit, Try
+from harness.emulators.apisix.discovery.base import Discovery
 from harness.emulators.apisix.discovery.dns import is_name
-from harness.emulators.apisix.discovery.nacos import NacosDiscovery
 from harness.emulators.apisix.proxy.grpc import GrpcPool
 from harness.emulators.apisix.proxy.upstream import Keepalive, Pool, Pools, Target
 from harness.emulators.apisix.store import Entry
@@ -81,14 +81,16 @@ class Upstream:
         self.retries: int | None = int(retries) if retries is not None and retries >= 0 else None
         self.retry_timeout = float(conf.get("retry_timeout") or 0)
         self.timeouts = timeouts_of(conf.get("timeout")) or TIMEOUTS
-        pool = conf.get("keepalive_pool") or {}
-        self._keepalive = Keepalive(
-            int(pool.get("size", 320)), float(pool.get("idle_timeout", 60)), int(pool.get("requests", 1000))
-        )
+        pool = conf.get("keepalive_pool")
+        self._keepalive = plane.settings.wire.keepalive
+        if pool is not None:
+            self._keepalive = Keepalive(
+                int(pool.get("size", 320)), float(pool.get("idle_timeout", 60)), int(pool.get("requests", 1000))
+            )
         self._pools: Pools = plane.pools
         #: id of a node → (the node, its pool, its address), for plain connections
         self._ways: dict[int, tuple[Node, Pool, str]] = {}
-        self._discovery: NacosDiscovery | None = None
+        self._discovery: Discovery | None = None
         self._service: Any = None
         #: nodes given by name, whose addresses are looked up before they are used
         self._configured: list[Node] = []
@@ -112,6 +114,7 @@ class Upstream:
         self._uncounted: Sequence[Try] = ()
         self.tells = self._checked or conf.get("type") in ("least_conn", "ewma")
         self.tls: ssl.SSLContext | None = None
+        # `tls.verify` is for Kafka's upstreams alone, as its description in schema_def.lua says
         self._certificate: Entry | None = None
 
     @property
@@ -137,7 +140,7 @@ class Upstream:
             self._take(resolved)
         return None
 
-    async def _discover(self, discovery: NacosDiscovery) -> None:
+    async def _discover(self, discovery: Discovery) -> None:
         nodes = await discovery.nodes(self.conf["service_name"], self.conf.get("discovery_args"), self.scheme)
         self._take(nodes or ())
 
@@ -213,7 +216,7 @@ class Upstream:
         if (ctx.upstream_scheme or self.scheme) != "grpcs":
             return self._pools.grpc(Target(host_name, port))
         name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
-        return self._pools.grpc(Target(host_name, port, self._plane.upstream_tls(self, ("h2",)), name))
+        return self._pools.grpc(Target(host_name, port, self._plane.upstream_tls(self), name))
 
     def forget_health(self) -> None:
         """The checker is no more, nor what it knew."""

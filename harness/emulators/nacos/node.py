@@ -109,7 +109,7 @@ class Node:
         domain, disk = self.site.domain, self._disk
         services = [self.pusher.service_changed, self.fuzzy.service_changed]
         if disk is not None:
-            self.controls.replaced = disk.rewrite
+            self.controls.replacing = disk.rewriting
             services.insert(0, disk.service_changed)
         domain.registry.changed = lambda key: _each(key, services)
         domain.registry.subscribed = self.pusher.subscribed

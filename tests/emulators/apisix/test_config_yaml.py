@@ -13,14 +13,14 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
-from harness.emulators.apisix import config_keys
 from harness.emulators.apisix.config_yaml import from_config, load
+from harness.emulators.apisix.proxy.listener import Patience
+from harness.emulators.apisix.proxy.upstream import Keepalive
 from harness.emulators.apisix.server import ApisixServer
 from harness.emulators.apisix.settings import AdminKey, Settings
+from harness.emulators.apisix.wire_settings import Tls, Wire
 from harness.errors import SpecError
 from harness.ports import free_port
-
-CIPHERS = config_keys.ONLY["apisix.ssl.ssl_ciphers"][0]
 
 #: a key of APISIX 3.18's config.yaml.example → a value, and the settings it must give
 HONOURED: dict[str, tuple[Any, dict[str, Any]]] = {
@@ -41,11 +41,26 @@ HONOURED: dict[str, tuple[Any, dict[str, Any]]] = {
     "apisix.match_uri_encoded_slash": (True, {"match_uri_encoded_slash": True}),
     "apisix.router.http": ("radixtree_uri", {"router": "radixtree_uri"}),
     "apisix.proxy_mode": ("http&stream", {"proxy_mode": "http&stream"}),
+    "apisix.dns_resolver": (["127.0.0.1:53"], {"dns_servers": ("127.0.0.1:53",)}),
     "apisix.dns_resolver_valid": (5, {"dns_valid": 5.0}),
+    "discovery.dns.servers": (["127.0.0.1"], {"discovery": {"dns": {"servers": ["127.0.0.1"]}}}),
+    "discovery.dns.resolv_conf": ("/r", {"discovery": {"dns": {"resolv_conf": "/r"}}}),
+    "discovery.dns.order": (["A"], {"discovery": {"dns": {"order": ["A"]}}}),
     "apisix.ssl.enable": (False, {"https": ()}),
     "apisix.ssl.listen": ([{"port": 9443}], {"https": ("0.0.0.0:9443",)}),
     "apisix.ssl.fallback_sni": ("a.test", {"fallback_sni": "a.test"}),
     "apisix.ssl.ssl_trusted_certificate": ("system,/ca.pem", {"trusted_certificates": ("system", "/ca.pem")}),
+    "apisix.ssl.ssl_protocols": ("TLSv1.3", {"wire": Wire(tls=Tls(protocols=("TLSv1.3",)))}),
+    "apisix.ssl.ssl_ciphers": ("HIGH", {"wire": Wire(tls=Tls(ciphers="HIGH"))}),
+    "apisix.ssl.ssl_session_tickets": (True, {"wire": Wire(tls=Tls(session_tickets=True))}),
+    "nginx_config.http.keepalive_timeout": ("5s", {"wire": Wire(Patience(keepalive_timeout=5))}),
+    "nginx_config.http.client_header_timeout": ("5s", {"wire": Wire(Patience(client_header_timeout=5))}),
+    "nginx_config.http.client_body_timeout": ("5s", {"wire": Wire(Patience(client_body_timeout=5))}),
+    "nginx_config.http.client_max_body_size": ("1m", {"wire": Wire(max_body=1048576)}),
+    "nginx_config.http.send_timeout": ("5s", {"wire": Wire(Patience(send_timeout=5))}),
+    "nginx_config.http.upstream.keepalive": (5, {"wire": Wire(keepalive=Keepalive(size=5))}),
+    "nginx_config.http.upstream.keepalive_requests": (5, {"wire": Wire(keepalive=Keepalive(requests=5))}),
+    "nginx_config.http.upstream.keepalive_timeout": ("5s", {"wire": Wire(keepalive=Keepalive(idle_timeout=5))}),
     "apisix.data_encryption.enable_encrypt_fields": (False, {"encrypt_fields": False}),
     "apisix.data_encryption.keyring": ("0123456789abcdef", {"keyring": ("0123456789abcdef",)}),
     "apisix.disable_upstream_healthcheck": (True, {"disable_health_checks": True}),
@@ -97,10 +112,7 @@ REFUSED: dict[str, tuple[Any, Any]] = {
     "apisix.router.ssl": ("radixtree_sni", "other"),
     "apisix.proxy_mode": ("http", "stream"),
     "apisix.stream_proxy": (None, {"tcp": [9100]}),
-    "apisix.dns_resolver": (None, ["1.1.1.1"]),
     "apisix.ssl.listen": ([{"port": 9443, "enable_http3": False}], [{"port": 9443, "enable_http3": True}]),
-    "apisix.ssl.ssl_protocols": ("TLSv1.2 TLSv1.3", "TLSv1.3"),
-    "apisix.ssl.ssl_ciphers": (CIPHERS, "HIGH"),
     "apisix.tracing": (False, True),
     "nginx_config.main_configuration_snippet": ("# a comment\n", "daemon on;"),
     "nginx_config.http_configuration_snippet": ("", "lua_package_path x;"),
@@ -109,16 +121,10 @@ REFUSED: dict[str, tuple[Any, Any]] = {
     "nginx_config.http_admin_configuration_snippet": ("", "x;"),
     "nginx_config.http_end_configuration_snippet": ("", "x;"),
     "nginx_config.stream_configuration_snippet": ("", "x;"),
-    "nginx_config.http.keepalive_timeout": ("60s", "5s"),
-    "nginx_config.http.client_header_timeout": ("60s", "5s"),
-    "nginx_config.http.client_body_timeout": ("60s", "5s"),
-    "nginx_config.http.client_max_body_size": (0, "1m"),
-    "nginx_config.http.send_timeout": ("10s", "5s"),
     "nginx_config.http.underscores_in_headers": ("on", "off"),
     "nginx_config.http.real_ip_recursive": ("off", "on"),
     "nginx_config.http.proxy_ssl_server_name": (True, False),
     "nginx_config.http.charset": ("utf-8", "latin-1"),
-    "discovery.dns.servers": (None, ["127.0.0.1:8600"]),
     "discovery.eureka.host": (None, ["http://127.0.0.1:8761"]),
     "discovery.consul.servers": (None, ["http://127.0.0.1:8500"]),
     "discovery.consul_kv.servers": (None, ["http://127.0.0.1:8500"]),
@@ -142,7 +148,6 @@ NO_MATTER = [
     "apisix.max_post_args_readable_size",
     "apisix.resolver_timeout",
     "apisix.enable_resolv_search_opt",
-    "apisix.ssl.ssl_session_tickets",
     "apisix.disable_sync_configuration_during_start",
     "apisix.worker_startup_time_threshold",
     "apisix.lru.secret.count",
@@ -168,9 +173,6 @@ NO_MATTER = [
     "nginx_config.http.access_log_format",
     "nginx_config.http.access_log_format_escape",
     "nginx_config.http.custom_lua_shared_dict.ipc_shared_dict",
-    "nginx_config.http.upstream.keepalive",
-    "nginx_config.http.upstream.keepalive_requests",
-    "nginx_config.http.upstream.keepalive_timeout",
     "nginx_config.http.variables_hash_max_size",
     "nginx_config.http.lua_shared_dict.internal-status",
     "deployment.admin.enable_admin_ui",

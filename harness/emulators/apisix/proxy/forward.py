@@ -115,7 +115,7 @@ class Forward:
         except TimeoutError:
             self._failed(504, f"no connection within {timeout:g} s")
             return
-        except OSError as error:
+        except (OSError, ValueError) as error:  # ValueError: a Host that no server name can be
             self._failed(502, str(error))
             return
         now = self.loop.time()
@@ -144,7 +144,7 @@ class Forward:
         except TimeoutError:
             self._failed(504, f"no connection within {timeout:g} s")
             return
-        except OSError as error:
+        except (OSError, ValueError) as error:  # ValueError: a Host that no server name can be
             self._failed(502, str(error))
             return
         attempt.connect_time = self.loop.time() - self.asked
