@@ -178,6 +178,7 @@ class SharedStack(Stack):
     def turn(self) -> Iterator[None]:
         """Alone with the stack; in the end it is as declared, for the next."""
         self._line.ask("turn")
+        self._services.clear()  # the others' turns may have ended connections that the handles kept
         try:
             yield
         finally:

@@ -121,6 +121,15 @@ def test_a_slow_link_is_slow_until_it_is_quick_again_and_over_a_restart(stack, r
     assert status(stack) == 200
 
 
+def test_the_gateways_connections_through_a_link_end_with_it(stack, replica):
+    replica.slow_link(delay=0.01)
+    assert [status(stack) for _ in range(4)] == [200] * 4
+    stack.reset()
+    assert [status(stack) for _ in range(8)] == [200] * 8
+    tries = [len(entry["upstream"]["tries"]) for entry in stack.emulated.journal(8)]
+    assert tries == [1] * 8, "none had to be tried again"
+
+
 def test_what_makes_no_sense_for_a_link_is_told(replica):
     with pytest.raises(SpecError, match="loss=3 is a share"):
         replica.slow_link(loss=3)

@@ -207,5 +207,8 @@ def test_it_is_a_stack_like_any_other(name, platform):
             with pytest.raises(LookupError, match="nobody"):
                 stack.engine.replicas("nobody")
             stack.apisix.delete("routes", stack.apisix.list("routes")[0]["id"])
+        with stack.turn():
+            assert stack.service("bi-basic") is not service, "connections that it kept may have been ended"
+            assert stack.service("bi-basic").journal == []
         assert len(stack.service("bi-basic").replicas) == 1 and stack.apisix.list("routes")
     nothing_is_left(name)

@@ -55,12 +55,16 @@ class ContainerLink:
     def _redirect(self) -> None:
         """New connections through the TCP link, the old ones ended."""
         until(lambda: self._ran("test", "-S", CONTROL)[0] == 0, SOON, awaited="the TCP link", logs=self._log)
+        self._ran("iptables", "-w", "-t", "nat", "-F", "PREROUTING")
         for port in self._ports:
             self._must("-t", "nat", "-A", "PREROUTING", *_to(port), "-j", "REDIRECT", "--to-ports", str(_above(port)))
-            self._ran("ss", "--kill", "--no-header", "state", "established", "sport", "=", f":{port}")
+            self._end_connections(port)
             # where the kernel can't end them, the next packet does
             self._must("-A", "INPUT", *_to(port), "-j", "REJECT", "--reject-with", "tcp-reset")
         self._netem = False
+
+    def _end_connections(self, port: int) -> None:
+        self._ran("ss", "--kill", "--no-header", "state", "established", "sport", "=", f":{port}")
 
     def _must(self, *rule: str) -> None:
         code, said = self._ran("iptables", "-w", *rule)
@@ -84,9 +88,17 @@ class ContainerLink:
 
         with contextlib.suppress(APIError):
             self._ran(*_netem(0, 0, 0))
-            self._ran("iptables", "-w", "-t", "nat", "-F")
-            self._ran("iptables", "-w", "-F", "INPUT")
+            if not self._netem:
+                self._redirect_no_more()
             self._helper.remove(force=True)
+
+    def _redirect_no_more(self) -> None:
+        # not by an empty table: the kernel would forget the redirected connections, and the callers would never learn
+        # that they have ended
+        self._ran("iptables", "-w", "-F", "INPUT")
+        self._ran("iptables", "-w", "-t", "nat", "-I", "PREROUTING", "-j", "ACCEPT")
+        for port in self._ports:
+            self._end_connections(_above(port))
 
 
 def _above(port: int) -> int:
