@@ -39,6 +39,8 @@ PORTS = {
 }
 #: How many containers are started at once: more only wait for the same daemon.
 AT_ONCE = 8
+#: How those lines of a pull or a build begin that are told: the daemon's own steps, BuildKit's, ours.
+_TOLD = ("Step ", "#", "pulling ", "building ")
 #: A container takes longer than a process: the time-outs that the stack gives are stretched by this.
 PATIENCE = 6
 
@@ -93,7 +95,13 @@ class DockerEngine:
         return found.reference
 
     def _telling(self, component: str) -> Callable[[str], None]:
-        return lambda line: self._progress(Status(component, "starting", detail=line))
+        """Tells what is pulled and built: of a build its steps, not each line that they print."""
+
+        def tell(line: str) -> None:
+            if line.startswith(_TOLD):
+                self._progress(Status(component, "starting", detail=line[:100]))
+
+        return tell
 
     def _made(self, chosen: Mapping[str, str]) -> dict[str, Any]:
         nacos = NacosContainer(chosen["nacos"])

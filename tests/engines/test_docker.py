@@ -106,8 +106,10 @@ def took(replica):
 
 
 def test_a_slow_link_is_slow_until_it_is_quick_again_and_over_a_restart(stack, replica, docker_engine):
-    before = len(docker_engine.containers.list())
+    mine = {"label": f"{ownership.OWNER}={ownership.labels()[ownership.OWNER]}"}
+    before = len(docker_engine.containers.list(filters=mine))
     replica.slow_link(delay=0.3)
+    assert len(docker_engine.containers.list(filters=mine)) == before + 1
     assert took(replica) >= 0.3
     assert {status(stack) for _ in range(4)} == {200}
     replica.restart()
@@ -115,7 +117,7 @@ def test_a_slow_link_is_slow_until_it_is_quick_again_and_over_a_restart(stack, r
     replica.slow_link()
     replica.ask("GET", "/healthz")
     stack.reset()
-    assert len(docker_engine.containers.list()) == before, "the helper is gone"
+    assert len(docker_engine.containers.list(filters=mine)) == before, "the helper is gone"
     assert status(stack) == 200
 
 
@@ -173,6 +175,25 @@ def test_nothing_outlives_its_owner(platform, docker_engine, how):
     process.wait()
     process.stdout.close()
     until(lambda: not left(docker_engine, mark.strip()), 60, awaited="the end of all containers and their network")
+
+
+STARTING = OWNER.replace(
+    "stack = Stack", "from harness import processes; print(processes.mark(), flush=True)\nstack = Stack"
+)
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_nothing_is_left_of_a_start_that_is_interrupted(platform, docker_engine, how):
+    process = subprocess.Popen(
+        [sys.executable, "-c", STARTING, str(platform)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    assert process.stdout is not None
+    mark = process.stdout.readline().strip()
+    until(lambda: len(left(docker_engine, mark)) > 1, 60, awaited="its network and a container")
+    process.send_signal(how)
+    process.wait(60)
+    process.stdout.close()
+    until(lambda: not left(docker_engine, mark), 60, awaited="the end of all containers and their network")
 
 
 def test_a_sweep_takes_only_what_has_no_owner(docker_engine, monkeypatch):

@@ -97,6 +97,8 @@ def _apisix(apisix: Mapping[str, Any], changes: dict[str, Any]) -> None:
     _flags(apisix, changes)
     if apisix.get("trusted_addresses"):
         changes["trusted_addresses"] = tuple(apisix["trusted_addresses"])
+    if apisix.get("dns_resolver"):
+        changes["dns_servers"] = tuple(str(server) for server in apisix["dns_resolver"])
     if apisix.get("dns_resolver_valid") is not None:
         changes["dns_valid"] = float(apisix["dns_resolver_valid"])
     cache = (apisix.get("lru") or {}).get("secret") or {}

@@ -17,7 +17,9 @@ from harness.emulators.apisix.balance.picker import Balancing
 from harness.emulators.apisix.compiled import Compiler, Plan, Route
 from harness.emulators.apisix.context import Context
 from harness.emulators.apisix.directory import Directory
-from harness.emulators.apisix.discovery.dns import Resolver
+from harness.emulators.apisix.discovery.base import Discovery
+from harness.emulators.apisix.discovery.dns import make_resolver
+from harness.emulators.apisix.discovery.dns_discovery import DnsDiscovery
 from harness.emulators.apisix.discovery.nacos import NacosDiscovery
 from harness.emulators.apisix.headers import Headers
 from harness.emulators.apisix.journal import Journal
@@ -92,13 +94,13 @@ class DataPlane:
         self.requests = 0
         #: the TLS listener's, once it listens
         self.https_port: int | None = None
-        self.resolver = Resolver(clock=clock, random=self.random, valid=settings.dns_valid)
+        self.resolver = make_resolver(settings.dns_servers, settings.dns_valid, clock, self.random)
         self.checkers = Checkers(clock)
         alpn = ["h2", "http/1.1"] if settings.enable_http2 else ["http/1.1"]
         self.certificates = Certificates(
             store.get("ssls"), alpn, settings.wire.tls, secret=self.secret, fallback=settings.fallback_sni
         )
-        self.discoveries: dict[str, NacosDiscovery] = {}
+        self.discoveries: dict[str, Discovery] = {}
 
     async def start(self) -> None:
         """Begin to follow the store and the discoveries."""
@@ -107,8 +109,11 @@ class DataPlane:
             # `watch: false` in config.yaml makes it as slow to see changes as the real one
             watch = bool(conf.get("watch", True))
             nacos = NacosDiscovery(conf, watch=watch, clock=self.clock, random=self.random)
-            await nacos.start()
             self.discoveries["nacos"] = nacos
+        if self.settings.discovery.get("dns"):
+            self.discoveries["dns"] = DnsDiscovery(self.settings.discovery["dns"], self.clock)
+        for discovery in self.discoveries.values():
+            await discovery.start()
         self.store.subscribe(self._changed)
         self.secrets.follow([(kind, id_, entry) for kind in KINDS for id_, entry in self.store.get(kind).items()])
         self._changed([("routes", id_, entry) for id_, entry in self.store.get("routes").items()])

@@ -84,8 +84,10 @@ class Settings:
     match_uri_encoded_slash: bool = False
     #: no upstream's nodes are checked, whatever it says
     disable_health_checks: bool = False
-    #: seconds for which the address of a name is kept
-    dns_valid: float = 30.0
+    #: DNS servers, "host" or "host:port"; without any, the system resolves names
+    dns_servers: tuple[str, ...] = ()
+    #: seconds for which the address of a name is kept, whatever its TTL
+    dns_valid: float | None = None
     #: seconds for which a secret's value is kept, and the news that it can't be had
     secret_ttl: float = 300.0
     secret_neg_ttl: float = 60.0

@@ -12,6 +12,7 @@ from harness.emulators.apisix.access import Access, Unauthorised, refused_key
 from harness.emulators.apisix.exchange import App, Request, Response
 from harness.emulators.apisix.resources import configs
 from harness.emulators.apisix.resources.kind import Refused
+from harness.emulators.apisix.resources.operations import Crashed
 from harness.emulators.apisix.resources.prepare import make_desk
 from harness.emulators.apisix.settings import Settings
 from harness.emulators.apisix.standalone import StandaloneTable
@@ -54,9 +55,11 @@ class StandaloneAdmin:
             return self._access.json(401, refused_key(error))
         except Refused as refused:
             return self._access.json(refused.status, refused.body)
+        except Crashed:
+            return self._access.crashed()
 
     async def _validate(self, request: Request) -> Response:
-        found = await configs.problems(configs.read(request), self._desk)
+        found = await configs.problems(configs.read(request), self._desk, indexed=True)
         if found:
             return self._access.json(400, {"error_msg": "Configuration validation failed", "errors": found})
         return self._access.json(200, {})
@@ -65,7 +68,7 @@ class StandaloneAdmin:
         digest = request.headers.get("x-digest")
         if not digest:
             raise Refused("missing digest header")
-        data = configs.read(request, limit=None)
+        data = configs.read(request, limit=None, guarded=False)
         if self._held is not None and self._held[_DIGEST] == digest:
             return self._access.answer(204, b"", ())
         reason = await configs.first_problem(data, self._desk)

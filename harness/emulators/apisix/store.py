@@ -127,6 +127,8 @@ class Store(Table):
         self.prefix = prefix
         self._revision = 0  # all changes up to here are in the table
         self._seen: dict[tuple[str, str], int] = {}  # revisions of our own writes that the watch has yet to tell
+        #: key → what is being written there, and the value for the data plane: the watch may be the first to tell
+        self._writing: dict[str, tuple[bytes, dict[str, Any] | None]] = {}
         self._watching: asyncio.Task[None] | None = None
         self._progress = asyncio.Event()
 
@@ -209,7 +211,11 @@ class Store(Table):
         """
         lease = await self.etcd.grant(ttl) if ttl else ""
         raw = lua_json.encode(value)
-        revision, other = await self.etcd.swap(self.prefix + key, raw, before.modified if before else 0, lease)
+        self._writing[key] = (raw, prepared)
+        try:
+            revision, other = await self.etcd.swap(self.prefix + key, raw, before.modified if before else 0, lease)
+        finally:
+            self._writing.pop(key, None)
         if revision:
             self._wrote(key, raw, before.created if before else revision, revision, prepared)
         return revision, other
@@ -279,8 +285,13 @@ class Store(Table):
                 self._seen[kind, id_] = pair.modified
             self._remember(key, pair)
             if id_ and pair.value != PLACEHOLDER:
-                changes.extend(self._change(kind, id_, pair, prepared))
+                changes.extend(self._change(kind, id_, pair, prepared or self._prepared(key, pair)))
         self._apply(changes)
+
+    def _prepared(self, key: str, pair: Pair) -> dict[str, Any] | None:
+        """The value for the data plane of what is being written, when this is it."""
+        raw, prepared = self._writing.get(key, (None, None))
+        return prepared if raw == pair.value else None
 
     def _has(self, key: str, pair: Pair) -> bool:
         """Whether the watch was faster than the answer to our own write."""

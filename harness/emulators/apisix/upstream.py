@@ -10,8 +10,8 @@ from harness.emulators.apisix.balance.health import Checker
 from harness.emulators.apisix.balance.node import Node, parse_nodes
 from harness.emulators.apisix.balance.picker import Balancing, Picker
 from harness.emulators.apisix.context import Context, Exit, Try
+from harness.emulators.apisix.discovery.base import Discovery
 from harness.emulators.apisix.discovery.dns import is_name
-from harness.emulators.apisix.discovery.nacos import NacosDiscovery
 from harness.emulators.apisix.proxy.grpc import GrpcPool
 from harness.emulators.apisix.proxy.upstream import Keepalive, Pool, Pools, Target
 from harness.emulators.apisix.store import Entry
@@ -90,7 +90,7 @@ class Upstream:
         self._pools: Pools = plane.pools
         #: id of a node → (the node, its pool, its address), for plain connections
         self._ways: dict[int, tuple[Node, Pool, str]] = {}
-        self._discovery: NacosDiscovery | None = None
+        self._discovery: Discovery | None = None
         self._service: Any = None
         #: nodes given by name, whose addresses are looked up before they are used
         self._configured: list[Node] = []
@@ -140,7 +140,7 @@ class Upstream:
             self._take(resolved)
         return None
 
-    async def _discover(self, discovery: NacosDiscovery) -> None:
+    async def _discover(self, discovery: Discovery) -> None:
         nodes = await discovery.nodes(self.conf["service_name"], self.conf.get("discovery_args"), self.scheme)
         self._take(nodes or ())
 

@@ -17,7 +17,7 @@ from harness.errors import EngineUnavailable, SpecError
 #: What the classic builder refuses.
 _NEEDS = re.compile(
     r"^[ \t]*(?:RUN[ \t]+--(?:mount|network|security)|(?:COPY|ADD)[ \t](?:.*[ \t])?--(?:link|chmod|checksum)"
-    r"|(?:RUN|COPY|ADD)[ \t].*<<-?[\"']?\w)",
+    r"|(?:RUN|COPY|ADD)[ \t](?:.*[ \t])?\d*<<-?[\"']?\w)",
     re.MULTILINE | re.IGNORECASE,
 )
 #: From this version on the docker command leaves BuildKit to its plugin buildx.
