@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 
+from harness.emulators.nacos.grpc.tls import tls_of
 from harness.emulators.nacos.serve import run
 
 #: USER:PASSWORD; a command line would be everybody's to read.
@@ -20,6 +21,9 @@ def main() -> int:
     parser.add_argument("--grpc-port", type=int)
     parser.add_argument("--data-dir")
     parser.add_argument("--control-from", action="append", metavar="CIDR", default=[])
+    parser.add_argument("--grpc-cert")
+    parser.add_argument("--grpc-key")
+    parser.add_argument("--grpc-client-ca")
     given = parser.parse_args()
     return run(
         host=given.host,
@@ -28,6 +32,7 @@ def main() -> int:
         auth=os.environ.get(AUTH),
         data_dir=given.data_dir,
         control_from=given.control_from,
+        grpc_tls=tls_of(given.grpc_cert, given.grpc_key, given.grpc_client_ca),
     )
 
 

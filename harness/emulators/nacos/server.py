@@ -13,6 +13,7 @@ import uvloop
 
 from harness.clock import Clock
 from harness.emulators.nacos.domain import split_auth
+from harness.emulators.nacos.grpc.tls import Tls
 from harness.emulators.nacos.node import Node, Settings
 from harness.errors import NotReady
 
@@ -25,7 +26,7 @@ class NacosServer:
     `auth` is `user:password`, None turns authentication off (the user `nacos`/`nacos` can log in all the same).
     With `port` 0 a free port is taken whose port + 1000 is free for gRPC. `clock` (default: one that `advance` moves)
     times heart-beats, tokens and stamps. `data_dir` keeps configuration, persistent instances, namespaces and accounts
-    over restarts; `console_port` (0: a free one) opens the console's own port of 3.x.
+    over restarts; `console_port` (0: a free one) opens the console's own port of 3.x; `grpc_tls`: gRPC speaks TLS only.
     Raises SpecError for what can't be had.
     """
 
@@ -38,6 +39,7 @@ class NacosServer:
         clock: Clock | None = None,
         data_dir: str | Path | None = None,
         console_port: int | None = None,
+        grpc_tls: Tls | None = None,
     ) -> None:
         self._settings = Settings(
             host,
@@ -46,6 +48,7 @@ class NacosServer:
             auth,
             data_dir=Path(data_dir) if data_dir is not None else None,
             console_port=console_port,
+            grpc_tls=grpc_tls,
         )
         self._clock = clock
         self._node: Node | None = None

@@ -94,7 +94,8 @@ class Link(asyncio.Protocol):
         self._transport.set_write_buffer_limits(high=HIGH_WATER)
         peer = transport.get_extra_info("peername")
         self.peer = (str(peer[0]), int(peer[1])) if peer else ("", 0)
-        self._fd = transport.get_extra_info("socket").fileno()
+        if transport.get_extra_info("sslcontext") is None:  # TLS has bytes of its own to write
+            self._fd = transport.get_extra_info("socket").fileno()
         self.h2.initiate_connection()
         self.h2.increment_flow_control_window(16 << 20)
         self.flush()
@@ -219,7 +220,7 @@ class Link(asyncio.Protocol):
         transport = self._transport
         assert transport is not None
         written = 0
-        if transport.get_write_buffer_size() == 0 and not transport.is_closing():
+        if self._fd >= 0 and transport.get_write_buffer_size() == 0 and not transport.is_closing():
             written = _write_now(self._fd, head, body)
         if written < size + 9:
             transport.write((head + body)[written:])
