@@ -19,20 +19,20 @@ def main() -> int:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8848)
     parser.add_argument("--grpc-port", type=int)
-    parser.add_argument("--data-dir")
-    parser.add_argument("--control-from", action="append", metavar="CIDR", default=[])
     parser.add_argument("--grpc-cert")
     parser.add_argument("--grpc-key")
     parser.add_argument("--grpc-client-ca")
+    parser.add_argument("--data-dir")
+    parser.add_argument("--control-from", action="append", metavar="CIDR", default=[])
     given = parser.parse_args()
     return run(
         host=given.host,
         port=given.port,
         grpc_port=given.grpc_port,
+        grpc_tls=tls_of(given.grpc_cert, given.grpc_key, given.grpc_client_ca),
         auth=os.environ.get(AUTH),
         data_dir=given.data_dir,
         control_from=given.control_from,
-        grpc_tls=tls_of(given.grpc_cert, given.grpc_key, given.grpc_client_ca),
     )
 
 

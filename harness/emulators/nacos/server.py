@@ -21,12 +21,12 @@ T = TypeVar("T")
 
 
 class NacosServer:
-    """An embedded Nacos with its own thread and event loop.
+    """An embedded Nacos with its own thread and event loop; with `grpc_tls` gRPC speaks TLS only.
 
     `auth` is `user:password`, None turns authentication off (the user `nacos`/`nacos` can log in all the same).
     With `port` 0 a free port is taken whose port + 1000 is free for gRPC. `clock` (default: one that `advance` moves)
     times heart-beats, tokens and stamps. `data_dir` keeps configuration, persistent instances, namespaces and accounts
-    over restarts; `console_port` (0: a free one) opens the console's own port of 3.x; `grpc_tls`: gRPC speaks TLS only.
+    over restarts; `console_port` (0: a free one) opens the console's own port of 3.x.
     Raises SpecError for what can't be had.
     """
 
@@ -36,19 +36,19 @@ class NacosServer:
         port: int = 0,
         grpc_port: int | None = None,
         auth: str | None = None,
+        grpc_tls: Tls | None = None,
         clock: Clock | None = None,
         data_dir: str | Path | None = None,
         console_port: int | None = None,
-        grpc_tls: Tls | None = None,
     ) -> None:
         self._settings = Settings(
             host,
             port,
             grpc_port,
             auth,
+            grpc_tls=grpc_tls,
             data_dir=Path(data_dir) if data_dir is not None else None,
             console_port=console_port,
-            grpc_tls=grpc_tls,
         )
         self._clock = clock
         self._node: Node | None = None
