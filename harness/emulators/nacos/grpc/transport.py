@@ -81,8 +81,9 @@ class Link(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._fd = -1
         self._reading = False
-        self._greeted = False
         self._rest = b""
+        #: Whether the client has said what every HTTP/2 client says first.
+        self.greeted = False
         #: Whether the transport holds so much that nothing more should be handed to it.
         self.full = False
 
@@ -140,9 +141,9 @@ class Link(asyncio.Protocol):
 
     def _feed(self, data: bytes) -> None:
         data = self._rest + data
-        if not self._greeted:
-            self._greeted = len(data) >= len(PREFACE) or not PREFACE.startswith(data)
-            if not self._greeted:
+        if not self.greeted:
+            self.greeted = len(data) >= len(PREFACE) or not PREFACE.startswith(data)
+            if not self.greeted:
                 self._rest = data
                 return
             self._pass_on(data[: len(PREFACE)])
