@@ -22,6 +22,8 @@ MAX_MESSAGE = 10 * 1024 * 1024
 HIGH_WATER = 1 << 20
 #: How much of a stream's own window the quick way of reading uses up before it is given back.
 CREDIT = 1 << 18
+#: How many bytes of frames are taken at a time: a small request may have a large answer, and one read many requests.
+SLICE = 1024
 #: What every HTTP/2 client says first.
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
@@ -123,9 +125,14 @@ class Link(asyncio.Protocol):
             self._transport.resume_reading()
         for stream in list(self.streams.values()):
             stream.pump()
+        if self._rest and not self.full:
+            self.data_received(b"")
 
     def data_received(self, data: bytes) -> None:
         """Feed the frames; a client that breaks HTTP/2 loses its connection, nobody else does."""
+        if self.full:
+            self._rest += data
+            return
         self._reading = True
         try:
             self._feed(data)
@@ -156,7 +163,7 @@ class Link(asyncio.Protocol):
         What h2 does for such a frame costs four times as much as all the rest of an acknowledgement.
         """
         at, passed, end = 0, 0, len(data)
-        while end - at >= 9:
+        while end - at >= 9 and not self.full:
             length = int.from_bytes(data[at : at + 3], "big")
             after = at + 9 + length
             if length > self.h2.max_inbound_frame_size:
@@ -170,8 +177,18 @@ class Link(asyncio.Protocol):
                     passed = after
                     self._quick_data(stream, data[at + 9 : after])
             at = after
+            if at - passed >= SLICE and at < end:
+                self._pass_on(data[passed:at])
+                passed = at
+                self._flush_amid()
         self._rest = data[at:]
         self._pass_on(data[passed:at])
+
+    def _flush_amid(self) -> None:
+        """What was answered so far goes out: it shows whether the client takes it."""
+        self._reading = False
+        self.flush()
+        self._reading = True
 
     def _pass_on(self, data: bytes) -> None:
         for event in self.h2.receive_data(data) if data else ():
