@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 
+from harness.emulators.nacos.grpc.tls import tls_of
 from harness.emulators.nacos.serve import run
 
 #: USER:PASSWORD; a command line would be everybody's to read.
@@ -18,6 +19,9 @@ def main() -> int:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8848)
     parser.add_argument("--grpc-port", type=int)
+    parser.add_argument("--grpc-cert")
+    parser.add_argument("--grpc-key")
+    parser.add_argument("--grpc-client-ca")
     parser.add_argument("--data-dir")
     parser.add_argument("--control-from", action="append", metavar="CIDR", default=[])
     given = parser.parse_args()
@@ -25,6 +29,7 @@ def main() -> int:
         host=given.host,
         port=given.port,
         grpc_port=given.grpc_port,
+        grpc_tls=tls_of(given.grpc_cert, given.grpc_key, given.grpc_client_ca),
         auth=os.environ.get(AUTH),
         data_dir=given.data_dir,
         control_from=given.control_from,

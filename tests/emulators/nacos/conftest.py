@@ -33,10 +33,10 @@ def http(nacos: NacosServer) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture
-def grpc_client_of() -> Iterator[Callable[[NacosServer], Any]]:
+def grpc_client_of() -> Iterator[Callable[..., Any]]:
     """Makes bare gRPC clients of a server; they are closed at the end."""
     with ExitStack() as stack:
-        yield lambda server: stack.enter_context(_grpc_module().GrpcClient(server.grpc_port))
+        yield lambda server, channel=None: stack.enter_context(_grpc_module().GrpcClient(server.grpc_port, channel))
 
 
 @pytest.fixture
