@@ -132,6 +132,7 @@ def test_the_log_in_is_in_no_layer_and_no_history(stack, docker_engine, secret, 
 SEEN = """
 ARG BASE
 FROM ${BASE} AS builder
+LABEL run=RUN_ID
 RUN --mount=type=secret,id=token,required cat /run/secrets/token > /seen
 FROM ${BASE}
 RUN --mount=type=secret,id=token,required test "$(wc -c < /run/secrets/token)" = 32
@@ -143,10 +144,11 @@ COPY LEAK /seen
 def leaking(tmp_path, offline_images, monkeypatch, secret):
     """Build a Dockerfile that is given the secret in both stages, and copies `what` into the image."""
     base = offline_images("base")["base"]
+    run = secrets.token_hex(8)  # BuildKit's cache doesn't know what a secret holds
     monkeypatch.setenv("BUILD_TOKEN", secret)
 
     def build(client, leak):
-        (tmp_path / "Dockerfile").write_text(SEEN.replace("LEAK", leak))
+        (tmp_path / "Dockerfile").write_text(SEEN.replace("LEAK", leak).replace("RUN_ID", run))
         (tmp_path / "platform.yaml").write_text(
             f"name: p\nservices:\n  s:\n    build:\n      args: {{BASE: '{base}'}}\n"
             "      secrets: {token: 'env:BUILD_TOKEN'}\n"
