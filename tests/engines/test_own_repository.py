@@ -132,10 +132,9 @@ def test_the_log_in_is_in_no_layer_and_no_history(stack, docker_engine, secret, 
 SEEN = """
 ARG BASE
 FROM ${BASE} AS builder
-LABEL run=RUN_ID
-RUN --mount=type=secret,id=token,required cat /run/secrets/token > /seen
+RUN --mount=type=secret,id=token,required : RUN_ID && cat /run/secrets/token > /seen
 FROM ${BASE}
-RUN --mount=type=secret,id=token,required test "$(wc -c < /run/secrets/token)" = 32
+RUN --mount=type=secret,id=token,required : RUN_ID && test "$(wc -c < /run/secrets/token)" = 32
 COPY LEAK /seen
 """
 
