@@ -8,6 +8,7 @@ from typing import Any
 
 from harness.emulators.apisix.store import Entry
 from harness.emulators.apisix.tls import Certificates
+from harness.emulators.apisix.wire_settings import Tls
 
 SSL = Path(__file__).parents[2] / "golden" / "apisix" / "admin-ssls" / "life.json"
 
@@ -21,7 +22,7 @@ def pair() -> dict[str, Any]:
 
 def certificates(*resources: dict[str, Any], **options: Any) -> Certificates:
     entries = {str(place): Entry("ssls", str(place), value, 1, 1) for place, value in enumerate(resources)}
-    return Certificates(entries, ["http/1.1"], **options)
+    return Certificates(entries, ["http/1.1"], Tls(), **options)
 
 
 def test_names_are_compared_without_case_and_the_roots_dot() -> None:
@@ -36,7 +37,7 @@ def test_names_are_compared_without_case_and_the_roots_dot() -> None:
 def test_a_client_without_a_name_gets_the_fallbacks() -> None:
     assert certificates({**pair(), "sni": "one.test"}).find("") is None
     found = certificates({**pair(), "sni": "one.test"}, fallback="One.Test").find("")
-    assert found is not None and found.names == ["one.test"]
+    assert found is not None and found.entry.id == "0"
 
 
 def test_certificate_and_key_may_be_references() -> None:
