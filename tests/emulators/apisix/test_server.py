@@ -53,7 +53,9 @@ def test_the_journal_tells_the_route_the_plugin_and_the_tries(server: ApisixServ
     get(server, "/told", headers={"X-Request-Id": "r-2", "apikey": "jacks"})
     refused = harness(server, "GET", "journal?last=5&request_id=r-1")["entries"]
     assert [entry["response"]["status"] for entry in refused] == [401]
-    assert refused[0]["decisions"] == [{"phase": "rewrite", "plugin": "key-auth", "said": "answered 401: Missing API key in request"}]
+    assert refused[0]["decisions"] == [
+        {"phase": "rewrite", "plugin": "key-auth", "said": "answered 401: Missing API key in request"}
+    ]
     sent = harness(server, "GET", "journal?request_id=r-2")["entries"][0]
     assert (sent["route"], sent["route_name"], sent["consumer"]) == ("told", "a-name", "jack")
     assert [(attempt["node"], attempt["status"]) for attempt in sent["upstream"]["tries"]] == [("127.0.0.1:9", 502)]
