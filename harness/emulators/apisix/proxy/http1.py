@@ -22,6 +22,7 @@ LINGER = 5.0
 #: Heads are kept up to this length, and so many of them on each listener.
 LONGEST_KEPT = 1024
 MOST_KEPT = 1024
+FOREVER = float("inf")
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _FIRST = frozenset({"date", "content-type", "content-length"})
 
@@ -38,6 +39,7 @@ class ServerConnection(asyncio.Protocol):
         "_buffer",
         "_chunked",
         "_continued",
+        "_free",
         "_listener",
         "_served",
         "_tunnel",
@@ -70,6 +72,8 @@ class ServerConnection(asyncio.Protocol):
         self._advancing = False
         self._chunked = False
         self._continued = False
+        #: the next bytes are a request's first: nothing is under way, held or ending
+        self._free = False
         self.version = (1, 1)
         self._tunnel: Callable[[bytes], None] | None = None
         self.body: RequestBody | None = None
@@ -101,6 +105,8 @@ class ServerConnection(asyncio.Protocol):
         self.deadline = listener.now + listener.patience.client_header_timeout
         if self.tls is not None and self.tls.selected_alpn_protocol() == "h2":
             self._become_http2(b"")
+        else:
+            self._free = True
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._listener.gone(self)
@@ -113,6 +119,13 @@ class ServerConnection(asyncio.Protocol):
         self.state = None
 
     def data_received(self, data: bytes) -> None:
+        if self._free:
+            self._free = False
+            head = self._listener.heads.get(data)
+            if head is not None:
+                # by far the most requests: a head seen before, and nothing else
+                self._begin(head, b"")
+                return
         if self._tunnel is not None:
             self._tunnel(data)
             return
@@ -146,7 +159,7 @@ class ServerConnection(asyncio.Protocol):
     def resume_writing(self) -> None:
         self.write_blocked = False
         if not self.closing:
-            self.deadline = float("inf")
+            self.deadline = FOREVER
         if self.unblocked is not None:
             self.unblocked()
 
@@ -183,24 +196,26 @@ class ServerConnection(asyncio.Protocol):
                 if len(heads) >= MOST_KEPT:
                     heads.clear()
                 heads[data[:end]] = head
+        self._begin(head, data[head.size :])
+        return True
+
+    def _begin(self, head: Head, rest: bytes) -> None:
+        """Begin a request; `rest` is what came behind its head."""
+        listener = self._listener
         self.head = head
         self.version = head.version
         self.busy = True
-        self.deadline = float("inf")
-        self._served += 1
-        self.keep_alive = (
-            head.keep_alive and self._served < listener.patience.keepalive_requests and not listener.draining
-        )
-        self.bodyless = head.method == "HEAD"
-        size = head.size
-        if head.length or head.chunked:
+        self.deadline = FOREVER
+        served = self._served = self._served + 1
+        self.keep_alive = head.keep_alive and served < listener.most_requests and not listener.draining
+        self.bodyless = head.bodyless
+        if head.bodied:
             self._buffer = b""
-            self._begin_body(head, data[size:])
+            self._begin_body(head, rest)
         else:
             self.body = None
-            self._buffer = data[size:] if len(data) > size else b""
+            self._buffer = rest
         listener.handler.request(self, head)
-        return True
 
     def _refuse(self, data: bytes, status: int) -> None:
         if data.startswith(PREFACE[:16]) and self._listener.http2 is not None:
@@ -234,7 +249,7 @@ class ServerConnection(asyncio.Protocol):
 
     def _body_complete(self, body: RequestBody) -> None:
         self._buffer = body.rest
-        self.deadline = float("inf")
+        self.deadline = FOREVER
         if not self.busy:
             # it was being thrown away after its answer
             self.body = None
@@ -310,14 +325,15 @@ class ServerConnection(asyncio.Protocol):
         made = answer.sent.get(self.keep_alive)
         if made is None:
             made = answer.sent[self.keep_alive] = head_parts(answer.line, answer.shown, chunked, self.keep_alive)
-        data = made[0]
+        first, rest = made
         if own:
-            data += "".join([f"{name}: {value}\r\n" for _, name, value in own]).encode("latin-1", "replace")
-        data += made[1]
-        if chunked:
-            data = self._joined(data, body, last)
+            text = ""
+            for _, name, value in own:
+                text += f"{name}: {value}\r\n"
+            data = first + text.encode("latin-1", "replace") + rest
         else:
-            data += body
+            data = first + rest
+        data = self._joined(data, body, last) if chunked else data + body
         self.transport.write(data)
         if last:
             self._end_of_answer()
@@ -361,11 +377,14 @@ class ServerConnection(asyncio.Protocol):
         self._end_of_request()
 
     def _end_of_request(self) -> None:
-        if not self.keep_alive or self._listener.draining:
+        listener = self._listener
+        if not self.keep_alive or listener.draining:
             self._close_after_answer()
             return
-        self.deadline = self._listener.now + self._listener.patience.keepalive_timeout
-        if self._buffer:
+        self.deadline = listener.idle_until
+        if not self._buffer:
+            self._free = True
+        else:
             if len(self._buffer) > HELD:
                 self.transport.resume_reading()
             if not self._advancing:
@@ -400,7 +419,7 @@ class ServerConnection(asyncio.Protocol):
     def tunnel(self, receive: Callable[[bytes], None]) -> None:
         """Hand everything that comes from now on to `receive` (after a 101)."""
         self._tunnel = receive
-        self.deadline = float("inf")
+        self.deadline = FOREVER
         early, self._buffer = self._buffer, b""
         if early:
             receive(early)
@@ -413,7 +432,7 @@ class ServerConnection(asyncio.Protocol):
 
     def drain(self) -> None:
         """Close when nothing is under way, else after the answer."""
-        self.keep_alive = False
+        self.keep_alive = self._free = False
         if not self.busy and not self._buffer and (self.body is None or self.body.complete):
             self.closing = True
             self.transport.close()

@@ -64,7 +64,9 @@ class Listener:
         "heads",
         "host",
         "http2",
+        "idle_until",
         "loop",
+        "most_requests",
         "now",
         "patience",
         "port",
@@ -85,6 +87,9 @@ class Listener:
         self.host = ""
         self.port = 0
         self.now = 0.0
+        #: when a connection that falls idle now has been so for too long
+        self.idle_until = self.patience.keepalive_timeout
+        self.most_requests = self.patience.keepalive_requests
         self._empty: asyncio.Event | None = None
         self._server: asyncio.Server | None = None
         self._sweep: asyncio.TimerHandle | None = None
@@ -103,6 +108,7 @@ class Listener:
 
     def _look(self) -> None:
         self.now = self.loop.time()
+        self.idle_until = self.now + self.patience.keepalive_timeout
         for connection in [one for one in self.connections if one.deadline < self.now]:
             connection.timed_out()
         self._sweep = self.loop.call_later(SWEEP, self._look)

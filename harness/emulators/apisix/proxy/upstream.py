@@ -16,6 +16,7 @@ from harness.emulators.apisix.proxy.target import Target as Target
 FOREVER = float("inf")
 #: What may wait to be written to an upstream before a body is held back
 HIGH_WATER = 65536
+_known = answers.known
 _IDLE, _HEAD, _LENGTH, _CHUNKED, _UNTIL_CLOSE, _TUNNEL = range(6)
 
 
@@ -51,19 +52,21 @@ class Keepalive:
 class Pool:
     """The kept connections to one target; the one used last is used next."""
 
-    __slots__ = ("idle", "keepalive", "loop", "opened", "target")
+    __slots__ = ("idle", "keepalive", "loop", "opened", "target", "time")
 
     def __init__(self, target: Target, keepalive: Keepalive, loop: asyncio.AbstractEventLoop) -> None:
         self.target = target
         self.keepalive = keepalive
         self.loop = loop
+        self.time = loop.time
         self.idle: list[UpstreamConnection] = []
         self.opened = 0
 
     def take(self) -> UpstreamConnection | None:
         """A kept connection, or None."""
-        while self.idle:
-            connection = self.idle.pop()
+        idle = self.idle
+        while idle:
+            connection = idle.pop()
             if not connection.transport.is_closing():
                 return connection
         return None
@@ -85,11 +88,14 @@ class Pool:
     def release(self, connection: UpstreamConnection) -> None:
         """Keep a connection whose answer is complete, unless it has served enough or there are plenty."""
         keepalive = self.keepalive
-        if connection.served >= keepalive.requests or len(self.idle) >= keepalive.size:
+        idle = self.idle
+        if connection.served >= keepalive.requests or len(idle) >= keepalive.size:
             connection.transport.close()
             return
-        self.idle.append(connection)
-        connection.rest(keepalive.idle_timeout)
+        idle.append(connection)
+        if keepalive.idle_timeout != connection.read_timeout:
+            # else the deadline of the request that it carried is as good
+            connection.watch(keepalive.idle_timeout)
 
     def forget(self, connection: UpstreamConnection) -> None:
         """A connection closed."""
@@ -166,9 +172,15 @@ class UpstreamConnection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         mode = self._mode
         if mode == _HEAD:
+            if not self._buffer:
+                end = data.find(b"\r\n\r\n") + 4
+                answer = _known(data[:end])
+                if answer is not None and answer.length == len(data) - end and not self._bodyless and answer.final:
+                    self._whole(answer, data[end:])
+                    return
             self._head(data)
             return
-        self._deadline = self.pool.loop.time() + self.read_timeout
+        self._deadline = self.pool.time() + self.read_timeout
         if mode == _LENGTH:
             self._length(data)
         elif mode == _CHUNKED:
@@ -223,17 +235,12 @@ class UpstreamConnection(asyncio.Protocol):
 
     def stir(self) -> None:
         """The tunnel's other side spoke: both have their time again (ngx_http_upstream_process_upgraded)."""
-        self._deadline = self.pool.loop.time() + self.read_timeout
+        self._deadline = self.pool.time() + self.read_timeout
 
     def watch(self, seconds: float) -> None:
         """Give the connection that long from now."""
-        self._deadline = deadline = self.pool.loop.time() + seconds
+        self._deadline = deadline = self.pool.time() + seconds
         self._wake_at(deadline)
-
-    def rest(self, seconds: float) -> None:
-        """Idle from now on: the deadline of the last request is as good when it gave the same time."""
-        if seconds != self.read_timeout:
-            self.watch(seconds)
 
     def _wake_at(self, deadline: float) -> None:
         """One timer serves many requests, since most deadlines only move on."""
@@ -246,7 +253,7 @@ class UpstreamConnection(asyncio.Protocol):
     def _tick(self) -> None:
         self._timer = None
         self._timer_at = FOREVER
-        left = self._deadline - self.pool.loop.time()
+        left = self._deadline - self.pool.time()
         if left > 0.0005:
             if self._deadline < FOREVER:
                 self.watch(left)
@@ -276,22 +283,29 @@ class UpstreamConnection(asyncio.Protocol):
             return
         if parsed is None:
             self._buffer = data
-            self._deadline = self.pool.loop.time() + self.read_timeout
+            self._deadline = self.pool.time() + self.read_timeout
             return
         answer, size = parsed
         rest = data[size:]
-        length = answer.length
-        if length == len(rest) and not self._bodyless and answer.status >= 200:
-            # by far the most answers: whole, in one piece
-            self.keep = answer.keep_alive
-            self._complete()
-            user.answered(answer, rest, True)
-            return
         if answer.status < 200 and answer.status != 101:
             self._again(rest)
             return
         self.keep = answer.keep_alive
         self._frame(user, answer, rest)
+
+    def _whole(self, answer: Answer, body: bytes) -> None:
+        """By far the most answers: whole, in one piece, with a head seen before."""
+        user = self.user
+        assert user is not None
+        self.user = None
+        self._mode = _IDLE
+        self.keep = answer.keep_alive
+        if answer.keep_alive and not self.uploading:
+            # before the request goes on, so that it finds the connection
+            self.pool.release(self)
+        else:
+            self.transport.close()
+        user.answered(answer, body, True)
 
     def _again(self, rest: bytes) -> None:
         """An interim answer (100, 103) is passed over."""
