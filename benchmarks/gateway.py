@@ -96,13 +96,14 @@ class Side:
 
 @dataclass(frozen=True)
 class Run:
-    """One run of wrk: requests per second, percentiles in milliseconds, CPU microseconds a request, answers not 2xx."""
+    """One run of wrk: requests per second and in all, percentiles in ms, CPU microseconds a request, errors."""
 
     rate: float
     p50: float
     p99: float
     cpu: float
     errors: int
+    count: int
 
 
 def cases() -> list[Case]:
@@ -219,7 +220,7 @@ def wrk(side: Side, case: Case, seconds: float, directory: Path, core: int | Non
     broken = sum(int(number) for number in re.findall(r"\d+", failed[1])) if failed else 0
     percentile = {name: _milliseconds(said, name) for name in ("50", "99")}
     cpu = spent / count * 1e6 if side.pid else 0.0
-    return Run(rate, percentile["50"], percentile["99"], cpu, broken + (int(errors[1]) if errors else 0))
+    return Run(rate, percentile["50"], percentile["99"], cpu, broken + (int(errors[1]) if errors else 0), count)
 
 
 def _milliseconds(said: str, percent: str) -> float:
@@ -259,7 +260,7 @@ def measure(
 
 def _median(runs: Sequence[Run]) -> Run:
     middle = {name: statistics.median(getattr(run, name) for run in runs) for name in ("rate", "p50", "p99", "cpu")}
-    return Run(**middle, errors=sum(run.errors for run in runs))
+    return Run(**middle, errors=sum(run.errors for run in runs), count=sum(run.count for run in runs))
 
 
 def ratios(runs: Mapping[str, Sequence[Run]], name: str) -> tuple[float, float]:

@@ -317,6 +317,8 @@ class DataPlane:
             ctx.uri, ctx.query = normalise(answer.accel)
         except Bad:
             ctx.uri, ctx.query = answer.accel, ""
+        # they may be those of every request with this head, and the other route's plugins change them
+        ctx.headers = ctx.headers.copy()
         ctx.route = None
         ctx.upstream = None
         ctx.consumer = None
