@@ -202,9 +202,9 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / TICKS + sum(cpu_seconds(int(child)) for child in children)
 
 
-def wrk(side: Side, case: Case, seconds: float, directory: Path, core: int | None) -> Run:
+def wrk(side: Side, case: Case, seconds: int, directory: Path, core: int | None) -> Run:
     """One run of wrk -t1 -c32."""
-    command = [*_on(core), "wrk", "-t1", "-c32", f"-d{seconds:g}s", "--latency", side.url + case.path]
+    command = [*_on(core), "wrk", "-t1", "-c32", f"-d{seconds}s", "--latency", side.url + case.path]
     command += [part for name, value in case.headers.items() for part in ("-H", f"{name}: {value}")]
     if case.script:
         script = directory / f"{case.name}.lua"
@@ -297,7 +297,7 @@ def parse() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--case", default="", help="which ones, by comma")
-    parser.add_argument("--seconds", type=float, default=5)
+    parser.add_argument("--seconds", type=int, default=5)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--workers", type=int, default=1, help="of ours")
     parser.add_argument("--no-pin", action="store_true", help="leave the processes to the scheduler")
@@ -343,7 +343,7 @@ def main() -> None:
         print(json.dumps(told))
         return
     print("\n".join(report(results)))
-    print(f"\n{options.rounds} rounds of {options.seconds:g} s, wrk -t1 -c32; load before {before}, after {_load()}")
+    print(f"\n{options.rounds} rounds of {options.seconds} s, wrk -t1 -c32; load before {before}, after {_load()}")
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ import httpx
 from gateway import KEY, UPSTREAM, Case, Side, configure, free_port, nginx, ours, wrk
 
 CASES = (Case("plain", "", "/plain"), Case("auth", "", "/auth", {"apikey": "auth-key"}))
-SLICE = 5.0
+SLICE = 5
 GROWTH = 0.05
 
 

@@ -198,7 +198,7 @@ class Journey(Forward):
         self.connection = connection
         self.sent = True
         data = request_head(ctx, head, host, None, "", "")
-        connection.request(self, data, head.bodyless, self.timeouts()[2], now)
+        connection.request(self, data, head.bodyless, self.timeouts()[2], now, whole=True)
 
     def _pick(self) -> None:
         """Choose the upstream and its first node."""

@@ -41,6 +41,7 @@ class ServerConnection(asyncio.Protocol):
         "_continued",
         "_free",
         "_listener",
+        "_put",
         "_served",
         "_tunnel",
         "body",
@@ -93,6 +94,7 @@ class ServerConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport: asyncio.Transport = transport  # type: ignore[assignment]
+        self._put = self.transport.write
         peer = transport.get_extra_info("peername") or ("127.0.0.1", 0)
         self.remote_addr, self.remote_port = peer[0], peer[1]
         here = transport.get_extra_info("sockname") or ("127.0.0.1", self._listener.port)
@@ -233,6 +235,7 @@ class ServerConnection(asyncio.Protocol):
 
     def _become_http2(self, data: bytes) -> None:
         assert self._listener.http2 is not None
+        self._listener.outbox.flush()
         protocol = self._listener.http2(self)
         self._listener.gone(self)
         self.transport.set_protocol(protocol)
@@ -265,7 +268,7 @@ class ServerConnection(asyncio.Protocol):
         """Somebody wants the body: a client that waits for it is told so."""
         if self.head.expects and not self._continued:
             self._continued = True
-            self.transport.write(CONTINUE)
+            self._write_now(CONTINUE)
 
     async def read_body(self, limit: int) -> bytes:
         """The whole body; raises ExitNow (413 when longer than `limit`, 400 for bad chunks)."""
@@ -312,9 +315,7 @@ class ServerConnection(asyncio.Protocol):
         data = head_bytes(line or status_line(status), fields, self._chunked, self.keep_alive)
         if not self.bodyless:
             data = self._joined(data, body, last)
-        self.transport.write(data)
-        if last:
-            self._end_of_answer()
+        self._write(data, last)
         return len(data)
 
     def send_unchanged(self, answer: Answer, own: list[Field], body: bytes, last: bool) -> int:
@@ -334,9 +335,7 @@ class ServerConnection(asyncio.Protocol):
         else:
             data = first + rest
         data = self._joined(data, body, last) if chunked else data + body
-        self.transport.write(data)
-        if last:
-            self._end_of_answer()
+        self._write(data, last)
         return len(data)
 
     def _joined(self, head: bytes, body: bytes, last: bool) -> bytes:
@@ -358,10 +357,19 @@ class ServerConnection(asyncio.Protocol):
         return len(data)
 
     def _write(self, data: bytes, last: bool) -> None:
+        if not last:
+            self._write_now(data)
+            return
+        if data:
+            # nothing follows in this turn, unless it is put behind it
+            self._listener.outbox.put(self._put, data)
+        self._end_of_answer()
+
+    def _write_now(self, data: bytes) -> None:
+        """Write behind what may still be held."""
+        self._listener.outbox.flush()
         if data:
             self.transport.write(data)
-        if last:
-            self._end_of_answer()
 
     def _end_of_answer(self) -> None:
         self.busy = False
@@ -395,6 +403,7 @@ class ServerConnection(asyncio.Protocol):
 
     def _close_after_answer(self) -> None:
         """To close on what the client still sends would be a reset, and cost it the answer (lingering_close)."""
+        self._listener.outbox.flush()
         self.closing = True
         body = self.body
         self.body = None
@@ -414,7 +423,7 @@ class ServerConnection(asyncio.Protocol):
         """The head of a 101; what follows goes through `tunnel`."""
         lines = [f"{name}: {value}\r\n" for _, name, value in fields]
         text = f"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: {upgrade}\r\n{''.join(lines)}\r\n"
-        self.transport.write(text.encode("latin-1", "replace"))
+        self._write_now(text.encode("latin-1", "replace"))
 
     def tunnel(self, receive: Callable[[bytes], None]) -> None:
         """Hand everything that comes from now on to `receive` (after a 101)."""
@@ -432,6 +441,7 @@ class ServerConnection(asyncio.Protocol):
 
     def drain(self) -> None:
         """Close when nothing is under way, else after the answer."""
+        self._listener.outbox.flush()
         self.keep_alive = self._free = False
         if not self.busy and not self._buffer and (self.body is None or self.body.complete):
             self.closing = True
@@ -439,11 +449,13 @@ class ServerConnection(asyncio.Protocol):
 
     def abort(self) -> None:
         """Cut the connection (an answer that can't be completed ends so)."""
+        self._listener.outbox.flush()
         self.closing = True
         self.transport.abort()
 
     def close(self) -> None:
         """Close once everything written is out."""
+        self._listener.outbox.flush()
         self.closing = True
         self.keep_alive = False
         self.transport.close()

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
+from harness.emulators.apisix.proxy.outbox import Outbox
+
 if TYPE_CHECKING:
     from harness.emulators.apisix.proxy.head import Head
     from harness.emulators.apisix.proxy.http1 import ServerConnection
@@ -68,6 +70,7 @@ class Listener:
         "loop",
         "most_requests",
         "now",
+        "outbox",
         "patience",
         "port",
         "scheme",
@@ -102,6 +105,7 @@ class Listener:
     async def start(self, sock: socket.socket, factory: Callable[[], asyncio.Protocol]) -> None:
         """Accept on a bound socket."""
         self.loop = asyncio.get_running_loop()
+        self.outbox = Outbox(self.loop)
         self.host, self.port = sock.getsockname()[:2]
         self._server = await self.loop.create_server(factory, sock=sock, backlog=4096)
         self._look()

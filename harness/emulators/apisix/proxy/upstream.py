@@ -11,6 +11,7 @@ from harness.emulators.apisix.proxy import answer as answers
 from harness.emulators.apisix.proxy.answer import Answer, BadAnswer, NotHttp
 from harness.emulators.apisix.proxy.chunks import BadChunks, ChunkedDecoder
 from harness.emulators.apisix.proxy.grpc import GrpcPool
+from harness.emulators.apisix.proxy.outbox import Outbox
 from harness.emulators.apisix.proxy.target import Target as Target
 
 FOREVER = float("inf")
@@ -52,9 +53,10 @@ class Keepalive:
 class Pool:
     """The kept connections to one target; the one used last is used next."""
 
-    __slots__ = ("idle", "keepalive", "loop", "opened", "target", "time")
+    __slots__ = ("idle", "keepalive", "loop", "opened", "outbox", "target", "time")
 
-    def __init__(self, target: Target, keepalive: Keepalive, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, target: Target, keepalive: Keepalive, loop: asyncio.AbstractEventLoop, outbox: Outbox) -> None:
+        self.outbox = outbox
         self.target = target
         self.keepalive = keepalive
         self.loop = loop
@@ -119,6 +121,7 @@ class UpstreamConnection(asyncio.Protocol):
         "_decoder",
         "_left",
         "_mode",
+        "_put",
         "_timer",
         "_timer_at",
         "keep",
@@ -153,6 +156,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport: asyncio.Transport = transport  # type: ignore[assignment]
+        self._put = self.transport.write
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._timer:
@@ -204,8 +208,13 @@ class UpstreamConnection(asyncio.Protocol):
 
     # -- the request
 
-    def request(self, user: User, data: bytes, bodyless: bool, read_timeout: float, now: float) -> None:
-        """Send a request (its head and its body); `bodyless` says that HEAD was asked, `now` is the loop's time."""
+    def request(
+        self, user: User, data: bytes, bodyless: bool, read_timeout: float, now: float, *, whole: bool = False
+    ) -> None:
+        """Send a request (its head and its body); `bodyless` says that HEAD was asked, `now` is the loop's time.
+
+        Nothing is written behind one that is `whole`.
+        """
         self.user = user
         self.served += 1
         self.keep = True
@@ -213,7 +222,10 @@ class UpstreamConnection(asyncio.Protocol):
         self._bodyless = bodyless
         self._mode = _HEAD
         self.read_timeout = read_timeout
-        self.transport.write(data)
+        if whole:
+            self.pool.outbox.put(self._put, data)
+        else:
+            self.transport.write(data)
         self._deadline = deadline = now + read_timeout
         if deadline < self._timer_at:
             self._wake_at(deadline)
@@ -425,10 +437,11 @@ class UpstreamConnection(asyncio.Protocol):
 class Pools:
     """All pools of one worker."""
 
-    __slots__ = ("_grpc", "_pools", "loop")
+    __slots__ = ("_grpc", "_outbox", "_pools", "loop")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
+        self._outbox = Outbox(loop)
         self._grpc: dict[Target, GrpcPool] = {}
         self._pools: dict[Any, Pool] = {}
 
@@ -437,7 +450,7 @@ class Pools:
         key = (target, keepalive)
         pool = self._pools.get(key)
         if pool is None:
-            pool = self._pools[key] = Pool(target, keepalive, self.loop)
+            pool = self._pools[key] = Pool(target, keepalive, self.loop, self._outbox)
         return pool
 
     def grpc(self, target: Target) -> GrpcPool:
