@@ -13,6 +13,7 @@ from harness.emulators.apisix.control import make_control
 from harness.emulators.apisix.crew_calls import Calls, CrewCalls
 from harness.emulators.apisix.data_plane import DataPlane
 from harness.emulators.apisix.etcd import Etcd, EtcdError
+from harness.emulators.apisix.etcd_tls import client_tls
 from harness.emulators.apisix.exchange import App
 from harness.emulators.apisix.facts import facts_of
 from harness.emulators.apisix.harness_api import HarnessApi
@@ -29,6 +30,7 @@ from harness.emulators.apisix.settings import Settings
 from harness.emulators.apisix.shared import SharedStores, Stores
 from harness.emulators.apisix.standalone import StandaloneTable
 from harness.emulators.apisix.standalone_admin import make_standalone_admin
+from harness.emulators.apisix.status_api import make_status
 from harness.emulators.apisix.store import Store
 from harness.emulators.apisix.workers import Crew, CrewClock
 from harness.errors import NotReady, SpecError
@@ -44,8 +46,15 @@ def _open_store(settings: Settings) -> Store | StandaloneTable:
     prepare = make_prepare(settings)
     if settings.standalone:
         return StandaloneTable(prepare, settings.standalone_file)
-    etcd = Etcd(settings.etcd, user=settings.etcd_user, password=settings.etcd_password)
-    return Store(etcd, settings.etcd_prefix, prepare)
+    etcd = Etcd(
+        settings.etcd,
+        user=settings.etcd_user,
+        password=settings.etcd_password,
+        timeout=settings.etcd_timeout,
+        tls=client_tls(settings),
+        sni=settings.etcd_sni,
+    )
+    return Store(etcd, settings.etcd_prefix, prepare, idle=settings.etcd_watch_timeout)
 
 
 class Gateway:
@@ -124,14 +133,15 @@ class Gateway:
             await self._open_apis(settings)
 
     async def _open_apis(self, settings: Settings) -> None:
-        version = f"APISIX/{settings.version}"
         if settings.admin is not None and settings.standalone != "file":
-            await self._open("admin", settings.admin, self._serve(self._admin(), version))
+            await self._open("admin", settings.admin, self._serve(self._admin(), settings.server))
         if settings.control is not None:
             api = HarnessApi(self, make_control(self.store, settings, self.clock, PlaneReports(self.plane)))
             await self._open("control", settings.control, self._serve(api.app, SERVER))
         metrics = metrics_of(self.plane.scope(Prometheus, ("", "", 0)))
         metrics.facts = lambda: facts_of(self)
+        if settings.status is not None:
+            await self._open("status", settings.status, self._serve(make_status(self.store), SERVER))
         if settings.prometheus is not None:
             await self._open("prometheus", settings.prometheus, self._serve(export_app(metrics), SERVER))
 
@@ -144,7 +154,8 @@ class Gateway:
         return AppHandler(app, server, self.clock, self.plane.wait)
 
     async def _open(self, name: str, address: str, handler: Handler, *, scheme: str = "http", place: int = 0) -> None:
-        listener = Listener(handler, scheme=scheme)
+        patience = self.settings.wire.patience if handler is self.plane else None
+        listener = Listener(handler, scheme=scheme, patience=patience)
         try:
             bound = self.crew.sockets[self.index].get(name) if self.crew is not None else None
             sock = bound[place] if bound else bind(address)

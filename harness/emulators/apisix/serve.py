@@ -18,8 +18,9 @@ from pathlib import Path
 import uvloop
 
 from harness.emulators.apisix import workers
+from harness.emulators.apisix.config_yaml import load
 from harness.emulators.apisix.gateway import Gateway
-from harness.emulators.apisix.settings import AdminKey, Settings, load
+from harness.emulators.apisix.settings import AdminKey, Settings
 from harness.errors import HarnessError
 
 Ready = Callable[[Mapping[str, str]], None]

@@ -140,6 +140,8 @@ class Plugin:
     version: ClassVar[float] = 0.1
     #: "auth" for the plugins that find the consumer
     type: ClassVar[str] = ""
+    #: "global" for the plugins that stand in plugins of config.yaml alone, whatever a route says
+    reach: ClassVar[str] = ""
     schema: ClassVar[Schema] = {"type": "object", "properties": {}}
     consumer_schema: ClassVar[Schema | None] = None
     metadata_schema: ClassVar[Schema | None] = None

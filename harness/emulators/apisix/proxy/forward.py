@@ -124,7 +124,7 @@ class Forward:
         except TimeoutError:
             self._failed(504, f"no connection within {timeout:g} s")
             return
-        except OSError as error:
+        except (OSError, ValueError) as error:  # ValueError: a Host that no server name can be
             self._failed(502, str(error))
             return
         now = self.now()
@@ -153,7 +153,7 @@ class Forward:
         except TimeoutError:
             self._failed(504, f"no connection within {timeout:g} s")
             return
-        except OSError as error:
+        except (OSError, ValueError) as error:  # ValueError: a Host that no server name can be
             self._failed(502, str(error))
             return
         attempt.connect_time = self.now() - self.asked

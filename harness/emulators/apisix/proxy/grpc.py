@@ -87,8 +87,10 @@ class GrpcPool:
             target.host,
             target.port,
             ssl=target.tls,
-            server_hostname=target.server_name if target.tls else None,
+            server_hostname=(target.server_name or target.host) if target.tls else None,
         )
+        # before its settings are here, nobody knows how many calls it takes at once
+        await connection.settled
         return connection
 
     def close(self) -> None:
@@ -107,6 +109,8 @@ class GrpcConnection(asyncio.Protocol):
         #: no call begins on it any more: the upstream said GOAWAY, or another connection took its place
         self._going = False
         self.blocked = False
+        #: done when the upstream's settings are here, an exception when it went away before
+        self.settled: asyncio.Future[None] = loop.create_future()
         self._goaways = GoAways()
         # what a client or an upstream says goes on as it came
         config = h2.config.H2Configuration(
@@ -188,6 +192,8 @@ class GrpcConnection(asyncio.Protocol):
         if isinstance(event, h2.events.WindowUpdated):
             self._window(event.stream_id)
             return
+        if isinstance(event, h2.events.RemoteSettingsChanged) and not self.settled.done():
+            self.settled.set_result(None)
         call = self.calls.get(getattr(event, "stream_id", None) or 0)
         if call is not None:
             call.event(event)
@@ -202,6 +208,8 @@ class GrpcConnection(asyncio.Protocol):
 
     def _lost(self, reason: str) -> None:
         self.closed = True
+        if not self.settled.done():
+            self.settled.set_exception(ConnectionError(reason))
         for call in list(self.calls.values()):
             call.lost(502, reason)
 

@@ -102,6 +102,9 @@ class ServerConnection(asyncio.Protocol):
         listener = self._listener
         if listener.scheme == "https":
             self.tls = transport.get_extra_info("ssl_object")
+            if self.certificate is not None and self.certificate.rejects(self.tls):
+                self.abort()
+                return
         listener.accepted += 1
         listener.connections.add(self)
         self.deadline = listener.now + listener.patience.client_header_timeout

@@ -61,6 +61,7 @@ class TlsGate(asyncio.Protocol):
 
     def _begin(self, name: str) -> None:
         """An unknown name, and none at all, end the handshake at once (ssl_client_hello_phase)."""
+        name = self._certificates.named(name)
         certificate = self._certificates.find(name)
         if certificate is None:
             self._on_refusal(f"failed to match any SSL certificate by SNI: {name}")

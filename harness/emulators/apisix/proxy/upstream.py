@@ -82,7 +82,7 @@ class Pool:
                 target.host,
                 target.port,
                 ssl=target.tls,
-                server_hostname=(target.server_name or "") if target.tls else None,
+                server_hostname=(target.server_name or target.host) if target.tls else None,
             )
         self.opened += 1
         return connection
@@ -437,11 +437,13 @@ class UpstreamConnection(asyncio.Protocol):
 class Pools:
     """All pools of one worker."""
 
-    __slots__ = ("_grpc", "_outbox", "_pools", "loop")
+    __slots__ = ("_grpc", "_outbox", "_pools", "loop", "trusted")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, trusted: tuple[str, ...] = ("system",)) -> None:
+        """`trusted` are the authorities by which plugins' own requests are verified: files, "system" for its own."""
         self.loop = loop
         self._outbox = Outbox(loop)
+        self.trusted = trusted
         self._grpc: dict[Target, GrpcPool] = {}
         self._pools: dict[Any, Pool] = {}
 

@@ -11,6 +11,7 @@ from harness.emulators.nacos.auth.gate import Credentials
 from harness.emulators.nacos.errors import IllegalParameter, MissingParameter, NacosError
 from harness.emulators.nacos.http.message import REASONS, Request, Response, as_json, text
 from harness.emulators.nacos.http.routes import Call, Family, Route
+from harness.emulators.nacos.http.target import is_suspicious
 from harness.emulators.nacos.site import Site
 
 log = logging.getLogger(__name__)
@@ -30,6 +31,8 @@ class Router:
 
     def __call__(self, request: Request) -> Response | Awaitable[Response]:
         """Answer one request; never raises."""
+        if is_suspicious(request.path):
+            return spring_error(400, "No message available", request.path)
         if self._site.faults.frozen:
             thawed = asyncio.Event()
             self._site.faults.hold(thawed.set)  # now, not when the coroutine first runs: the thaw may come before

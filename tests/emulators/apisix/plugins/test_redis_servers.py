@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import datetime
 from collections.abc import Iterator
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from harness import wait
 from harness.emulators.apisix.plugins.redis_pool import RedisFailed, Unreachable
@@ -185,33 +179,9 @@ def test_what_is_said_when_no_sentinel_helps(scope, watched):
 # -- TLS
 
 
-@pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A certificate of nobody's trust, and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "redis")])
-    now = datetime.datetime.now(datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    directory = tmp_path_factory.mktemp("tls")
-    (directory / "cert.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    private = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    (directory / "key.pem").write_bytes(key.private_bytes(serialization.Encoding.PEM, *private))
-    return directory / "cert.pem", directory / "key.pem"
-
-
-def test_tls_with_and_without_verifying(scope, pair, monkeypatch):
+def test_tls_with_and_without_verifying(scope, certificate, monkeypatch):
     need_redis()
-    cert, key = map(str, pair)
+    cert, key = map(str, certificate)
     port = free_port()
     tls = ("--tls-cert-file", cert, "--tls-key-file", key, "--tls-ca-cert-file", cert, "--tls-auth-clients", "no")
     conf = {"policy": "redis", "redis_host": "127.0.0.1", "redis_port": port, **PLAIN, "redis_ssl": True}

@@ -120,9 +120,9 @@ def test_nobody_at_the_node_is_unavailable(gateway: Any) -> None:
     assert raised.value.code() == grpc.StatusCode.UNAVAILABLE
 
 
-def _serving(handlers: dict[str, Any], options: Any = ()) -> tuple[grpc.Server, str]:
+def _serving(handlers: dict[str, Any], options: Any = (), name: str = "t.Echo") -> tuple[grpc.Server, str]:
     server = grpc.server(ThreadPoolExecutor(8), options=options)
-    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("t.Echo", handlers),))
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(name, handlers),))
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     return server, f"127.0.0.1:{port}"
@@ -185,19 +185,18 @@ def test_a_server_that_stops_gracefully_ends_its_calls_first(gateway: Any) -> No
         return b"done"
 
     handlers = {"Slow": grpc.unary_unary_rpc_method_handler(slow), "Unary": grpc.unary_unary_rpc_method_handler(_unary)}
-    server, node = _serving(handlers)
-    other, spare = _serving(handlers)
-    gateway.route("/t.Echo/*", node, spare, id_="grpc-stop", upstream={"scheme": "grpc"})
+    server, node = _serving(handlers, name="t.Stop")
+    other, spare = _serving(handlers, name="t.Stop")
+    gateway.route("/t.Stop/*", node, spare, id_="grpc-stop", upstream={"scheme": "grpc"})
     with _dial(gateway) as channel:
-        call = channel.unary_unary("/t.Echo/Slow").future(b"", timeout=10)
+        call = channel.unary_unary("/t.Stop/Slow").future(b"", timeout=10)
         assert begun.wait(10)
         stopped = server.stop(10)  # GOAWAY, then the calls that are under way
-        assert channel.unary_unary("/t.Echo/Unary")(b"abc", timeout=10) == b"cba"  # at the next node
+        assert channel.unary_unary("/t.Stop/Unary")(b"abc", timeout=10) == b"cba"  # at the next node
         go.set()
         assert call.result() == b"done"
         assert stopped.wait(10)
     other.stop(None)
-    gateway.admin.delete("/routes/grpc-stop")
 
 
 def test_more_calls_than_the_upstream_allows_on_a_connection(gateway: Any) -> None:
