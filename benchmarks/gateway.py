@@ -96,13 +96,14 @@ class Side:
 
 @dataclass(frozen=True)
 class Run:
-    """One run of wrk: requests per second, percentiles in milliseconds, CPU microseconds a request, answers not 2xx."""
+    """One run of wrk: requests per second and in all, percentiles in ms, CPU microseconds a request, errors."""
 
     rate: float
     p50: float
     p99: float
     cpu: float
     errors: int
+    count: int
 
 
 def cases() -> list[Case]:
@@ -201,9 +202,9 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / TICKS + sum(cpu_seconds(int(child)) for child in children)
 
 
-def wrk(side: Side, case: Case, seconds: float, directory: Path, core: int | None) -> Run:
+def wrk(side: Side, case: Case, seconds: int, directory: Path, core: int | None) -> Run:
     """One run of wrk -t1 -c32."""
-    command = [*_on(core), "wrk", "-t1", "-c32", f"-d{seconds:g}s", "--latency", side.url + case.path]
+    command = [*_on(core), "wrk", "-t1", "-c32", f"-d{seconds}s", "--latency", side.url + case.path]
     command += [part for name, value in case.headers.items() for part in ("-H", f"{name}: {value}")]
     if case.script:
         script = directory / f"{case.name}.lua"
@@ -219,7 +220,7 @@ def wrk(side: Side, case: Case, seconds: float, directory: Path, core: int | Non
     broken = sum(int(number) for number in re.findall(r"\d+", failed[1])) if failed else 0
     percentile = {name: _milliseconds(said, name) for name in ("50", "99")}
     cpu = spent / count * 1e6 if side.pid else 0.0
-    return Run(rate, percentile["50"], percentile["99"], cpu, broken + (int(errors[1]) if errors else 0))
+    return Run(rate, percentile["50"], percentile["99"], cpu, broken + (int(errors[1]) if errors else 0), count)
 
 
 def _milliseconds(said: str, percent: str) -> float:
@@ -259,7 +260,7 @@ def measure(
 
 def _median(runs: Sequence[Run]) -> Run:
     middle = {name: statistics.median(getattr(run, name) for run in runs) for name in ("rate", "p50", "p99", "cpu")}
-    return Run(**middle, errors=sum(run.errors for run in runs))
+    return Run(**middle, errors=sum(run.errors for run in runs), count=sum(run.count for run in runs))
 
 
 def ratios(runs: Mapping[str, Sequence[Run]], name: str) -> tuple[float, float]:
@@ -296,7 +297,7 @@ def parse() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--case", default="", help="which ones, by comma")
-    parser.add_argument("--seconds", type=float, default=5)
+    parser.add_argument("--seconds", type=int, default=5)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--workers", type=int, default=1, help="of ours")
     parser.add_argument("--no-pin", action="store_true", help="leave the processes to the scheduler")
@@ -342,7 +343,7 @@ def main() -> None:
         print(json.dumps(told))
         return
     print("\n".join(report(results)))
-    print(f"\n{options.rounds} rounds of {options.seconds:g} s, wrk -t1 -c32; load before {before}, after {_load()}")
+    print(f"\n{options.rounds} rounds of {options.seconds} s, wrk -t1 -c32; load before {before}, after {_load()}")
 
 
 if __name__ == "__main__":

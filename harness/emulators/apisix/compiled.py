@@ -74,6 +74,7 @@ class Plan:
         "refusal",
         "rewrite",
         "rules",
+        "straight",
         "unfiltered",
         "upstream",
         "websocket",
@@ -101,6 +102,8 @@ class Plan:
         self.websocket = False
         #: nothing of a plugin runs before or on the answer: the shortest way through the pipeline
         self.direct = False
+        #: the upstream, where a request without a body needs nothing else to be thought of behind the access phase
+        self.straight: Upstream | None = None
         #: no plugin looks at the upstream's answer
         self.unfiltered = True
         #: id of a consumer → the consumer, and the plan with its plugins
@@ -254,7 +257,10 @@ class Compiler:
         plan.websocket = bool(websocket)
         plan.upstream = self._upstream_for(plan, route.entry, service)
         early = (plan.global_rewrite, plan.rewrite, plan.access, plan.before_proxy)
-        plan.direct = plan.unfiltered and not any(early)
+        plan.direct = plan.unfiltered and not any(early) and not plan.log
+        upstream = plan.upstream
+        if isinstance(upstream, Upstream) and upstream.straight and not plan.websocket and not plan.before_proxy:
+            plan.straight = upstream
         return plan
 
     def _upstream_for(self, plan: Plan, route: Entry, service: Entry | None) -> Upstream | Exit:
@@ -352,6 +358,7 @@ class Compiler:
         merged.parts = {part.name: part for part in parts}
         merged.upstream = plan.upstream
         merged.websocket = plan.websocket
+        merged.straight = None if merged.before_proxy else plan.straight
         merged.generation = plan.generation
         return merged
 

@@ -93,16 +93,11 @@ class Try:
 class Context:
     """The state of one request. Text is Latin-1 (one character a byte); bodies are bytes.
 
-    What a request rarely has stays with the class until somebody sets it, so that making one costs little.
+    What a request rarely has stays with the class until somebody sets it, so that making one costs little; what each
+    request reads or sets is the object's own, since Python finds such members several times faster.
     """
 
-    # matched and merged
-    route: Route | None = None
-    path_params: dict[str, str] | None = None
-    consumer: ConsumerEntry | None = None
-
     # where it goes: plugins overwrite these
-    upstream: Upstream | None = None  # None: the route's own
     upstream_uri: str = ""  # path (and query) to send instead of the client's; "" leaves it
     upstream_host: str = ""
     upstream_scheme: str = ""
@@ -111,19 +106,10 @@ class Context:
     # a last try was begun and no node found for it: nginx counts that as one without a peer
     gave_up: bool = False
 
-    # the answer
-    status: int = 0
-    from_upstream: bool = False
-    bytes_sent: int = 0
-    body_bytes_sent: int = 0
-
-    # the request's body, when somebody gathered it (`await ctx.read_body()`) or replaced it
-    body: bytes | None = None
     # whether the body is gathered before the upstream is asked (proxy-control)
     request_buffering: bool = True
     # the most bytes that the body may have, 0 for any (client-control)
     max_body: int = 0
-    request_length: int = 0
 
     # a gRPC answer's trailers, known when body_filter gets the last piece
     trailers: list[tuple[str, str]] | None = None
@@ -134,9 +120,6 @@ class Context:
 
     # the journal's lines: (phase, plugin, what it decided)
     trace: list[tuple[str, str, str]] | None = None
-    # $host: the Host header in lower case without port and trailing dot, or "_"
-    host: str = "_"
-    exchange: Exchange | None = None
     # what plugins do to the gateway's own answers (exit-transformer), not to errors of the proxying
     on_exit: list[Callable[[Exit], Exit]] | None = None
     # what the user's Lua wrote without ending the request: the answer begins with it
@@ -159,7 +142,7 @@ class Context:
         started: float,  # clock.time()
         **given: Any,
     ) -> None:
-        """`given` are values for the members above; raises TypeError for another name."""
+        """`given` are values for the other members; raises TypeError for another name."""
         self.client = client
         self.method = method
         self.target = target
@@ -169,15 +152,33 @@ class Context:
         self.headers = headers
         self.remote_addr = remote_addr
         self.started = started
+        # $host: the Host header in lower case without port and trailing dot, or "_"
+        self.host = "_"
+        self.exchange: Exchange | None = None
+        self.request_length = 0
+        # matched and merged
+        self.route: Route | None = None
+        self.path_params: dict[str, str] | None = None
+        self.consumer: ConsumerEntry | None = None
+        # where it goes, None for the route's own
+        self.upstream: Upstream | None = None
         self.tries: list[Try] = []
+        # the request's body, when somebody gathered it (`await ctx.read_body()`) or replaced it
+        self.body: bytes | None = None
+        # the answer
+        self.status = 0
+        self.from_upstream = False
+        self.bytes_sent = 0
+        self.body_bytes_sent = 0
         self.response = Headers()
         # plugins' own notes, by plugin name; variables set by plugins (ctx.var.x = ...)
         self.notes: dict[str, Any] = {}
         self.variables: dict[str, str] = {}
-        for name, value in given.items():
-            if not hasattr(self, name):
-                raise TypeError(f"a context has no {name!r}")
-            setattr(self, name, value)
+        if given:
+            for name, value in given.items():
+                if not hasattr(self, name):
+                    raise TypeError(f"a context has no {name!r}")
+                setattr(self, name, value)
 
     async def read_body(self) -> bytes:
         """The request's whole body, gathered once; raises ExitNow(413) when it exceeds `max_body`."""

@@ -52,6 +52,23 @@ _FORWARDED = frozenset({"x-forwarded-proto", "x-forwarded-host", "x-forwarded-po
 _IN_PLANS = frozenset({"services", "upstreams", "plugin_configs", "consumer_groups", "global_rules", "ssls"})
 
 
+class Way:
+    """What all requests with one head share as long as the configuration stays as it was in `epoch`.
+
+    `plan` is None when the route depends on more than the head: then each request is matched by itself.
+    """
+
+    __slots__ = ("epoch", "headers", "params", "path", "plan", "route")
+
+    def __init__(self, epoch: object, path: str, headers: Headers) -> None:
+        self.epoch = epoch
+        self.path = path
+        self.headers = headers
+        self.route: Route | None = None
+        self.params: dict[str, str] | None = None
+        self.plan: Plan | None = None
+
+
 class DataPlane:
     """Everything that requests share; a handler for the listeners of the data plane."""
 
@@ -93,6 +110,11 @@ class DataPlane:
         self.shows_status = settings.show_upstream_status
         self._tasks: set[asyncio.Task[Any]] = set()
         self.requests = 0
+        self._time = clock.time
+        #: the loop's time, for what takes how long
+        self.now = self.loop.time
+        #: another one after each change of the configuration
+        self.epoch = object()
         #: the TLS listener's, once it listens
         self.https_port: int | None = None
         self.resolver = make_resolver(settings.dns_servers, settings.dns_valid, clock, self.random)
@@ -142,6 +164,7 @@ class DataPlane:
     # -- configuration
 
     def _changed(self, changes: Sequence[Change]) -> None:
+        self.epoch = object()
         self.secrets.follow(changes)
         routes: set[str] = set()
         for kind, id_, entry in changes:
@@ -172,6 +195,7 @@ class DataPlane:
 
     def _secrets_changed(self) -> None:
         """What references stand for has changed: whatever was made with it is made anew."""
+        self.epoch = object()
         self.compiler.secrets_changed()
         self.directory.changed()
         self.certificates.forget()
@@ -239,27 +263,19 @@ class DataPlane:
             self.secrets.when_ready(lambda: self.request(exchange, head))
             return
         self.requests += 1
+        way = head.way
+        if way is None or way.epoch is not self.epoch:
+            way = head.way = self._way(exchange, head)
         remote = exchange.remote_addr
         if head.real_ip:
             remote = self._real_ip(remote, head.real_ip)
-        fields = head.outgoing
-        if fields is None:
-            fields = self._outgoing(head, exchange)
-            if not self._trusted_peers:
-                head.outgoing = fields
-        path = head.path
-        if self._strips_slash and path.endswith("/"):
-            path = path[:-1]
+        plan = way.plan
+        headers = way.headers
+        if plan is None or not plan.direct:
+            # plugins change them
+            headers = Headers(headers.items.copy())
         ctx = Context(
-            exchange,
-            head.method,
-            head.target,
-            path,
-            head.query,
-            head.version,
-            Headers(fields.copy()),
-            remote,
-            self.clock.time(),
+            exchange, head.method, head.target, way.path, head.query, head.version, headers, remote, self._time()
         )
         ctx.host = head.host
         ctx.exchange = exchange
@@ -267,7 +283,30 @@ class DataPlane:
         if self.max_body:
             ctx.max_body = self.max_body
         exchange.state = journey = Journey(self, exchange, ctx)
-        journey.begin()
+        if plan is None:
+            journey.begin()
+        else:
+            ctx.route = way.route
+            ctx.path_params = way.params
+            journey.take(plan)
+
+    def _way(self, exchange: Exchange, head: Head) -> Way:
+        """Find what can be told from the head alone."""
+        path = head.path
+        if self._strips_slash and path.endswith("/"):
+            path = path[:-1]
+        if self._trusted_peers:
+            # whose X-Forwarded-* stay depends on the peer: such a way is for this request alone
+            return Way(object(), path, Headers(self._outgoing(head, exchange)))
+        if head.outgoing is None:
+            head.outgoing = self._outgoing(head, exchange)
+        way = Way(self.epoch, path, Headers(head.outgoing))
+        if exchange.scheme == "http":
+            found = self.router.sure(head.host, path)
+            if found is not None:
+                way.route, way.params = found.route, dict(found.found)
+                way.plan = self.compiler.plan(found.route)
+        return way
 
     def _outgoing(self, head: Head, exchange: Exchange) -> list[Field]:
         """The fields a request begins with; a peer of trusted_addresses keeps its own X-Forwarded-* (init.lua)."""
@@ -312,6 +351,8 @@ class DataPlane:
             ctx.uri, ctx.query = normalise(answer.accel)
         except Bad:
             ctx.uri, ctx.query = answer.accel, ""
+        # they may be those of every request with this head, and the other route's plugins change them
+        ctx.headers = ctx.headers.copy()
         ctx.route = None
         ctx.upstream = None
         ctx.consumer = None

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
+from typing import Any
 
 from harness.clock import Clock, ShiftedClock
 from harness.emulators.apisix.admin import make_admin
 from harness.emulators.apisix.control import make_control
+from harness.emulators.apisix.crew_calls import Calls, CrewCalls
 from harness.emulators.apisix.data_plane import DataPlane
 from harness.emulators.apisix.etcd import Etcd, EtcdError
 from harness.emulators.apisix.etcd_tls import client_tls
@@ -67,6 +69,7 @@ class Gateway:
         self.crew = crew
         self.index = index
         self.listeners: dict[str, list[Listener]] = {}
+        self.crew_calls: CrewCalls | None = None
 
     @property
     def addresses(self) -> Mapping[str, str]:
@@ -81,7 +84,26 @@ class Gateway:
         self.shared: Stores = crew.stores() if crew is not None else SharedStores(self.clock)
         self.plane = DataPlane(self.settings, self.store, self.clock, self.shared)
         await self.plane.start()
+        if crew is not None:
+            self.crew_calls = CrewCalls(crew.directory, self.index, self.settings.workers, self._calls())
+            await self.crew_calls.start()
         await self._listen()
+
+    def _calls(self) -> Calls:
+        """What other workers may ask of this one."""
+
+        async def journal(asked: Mapping[str, Any]) -> list[dict[str, Any]]:
+            return self.plane.journal.last(asked["last"], asked["request_id"])
+
+        async def reset(asked: Mapping[str, Any]) -> None:
+            if asked["revision"]:
+                await self.store.reached(asked["revision"])
+            self.reset()
+
+        async def seed(asked: Mapping[str, Any]) -> None:
+            self.plane.random.seed(asked["seed"])
+
+        return {"journal": journal, "reset": reset, "seed": seed}
 
     async def _connect(self) -> None:
         loop = asyncio.get_running_loop()
@@ -162,5 +184,7 @@ class Gateway:
         """Take no more requests, let those under way end, and go."""
         everyone = [listener for found in self.listeners.values() for listener in found]
         await asyncio.gather(*(listener.drain(self.settings.drain) for listener in everyone))
+        if self.crew_calls is not None:
+            self.crew_calls.stop()
         await self.plane.stop()
         await self.store.stop()

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from harness.emulators.apisix import media_types, pages
-from harness.emulators.apisix.context import Context, Encoder, Exit, ExitNow, bytes_of
+from harness.emulators.apisix.context import Context, Encoder, Exit, ExitNow, Try, bytes_of
 from harness.emulators.apisix.proxy.body import RequestBody
 from harness.emulators.apisix.proxy.dates import http_date
-from harness.emulators.apisix.proxy.forward import Forward
+from harness.emulators.apisix.proxy.forward import NO_UPGRADE, Forward
 from harness.emulators.apisix.proxy.http1 import ServerConnection
 from harness.emulators.apisix.proxy.http2_body import StreamBody
+from harness.emulators.apisix.proxy.outgoing import request_head
 from harness.emulators.apisix.proxy.tunnel import Tunnel
 from harness.emulators.apisix.proxy.upload import FileUpload, StreamUpload
 from harness.emulators.apisix.proxy.upstream import UpstreamConnection
 
 if TYPE_CHECKING:
-    from harness.emulators.apisix.compiled import Plan, Steps
+    from harness.emulators.apisix.compiled import Plan, Steps, Upstream
     from harness.emulators.apisix.data_plane import DataPlane
     from harness.emulators.apisix.proxy.answer import Answer
     from harness.emulators.apisix.proxy.listener import Exchange
@@ -42,24 +43,20 @@ class Journey(Forward):
     before_proxy → forward (read the body, try nodes) → header_filter → body_filter → log.
     """
 
-    __slots__ = ("_encoder", "_filters", "_gathered", "_plan", "_started_answer", "gateway", "over")
+    __slots__ = ("_encoder", "_filters", "_gathered", "_plan", "_started_answer", "over")
 
     def __init__(self, gateway: DataPlane, exchange: Exchange, ctx: Context) -> None:
         self.gateway = gateway
         self.exchange = exchange
         self.ctx = ctx
-        self.loop = gateway.loop
-        self.forwarded = False
-        self.over = False
-        self.connection = None
-        self.stream = None
-        self.upload = None
+        self.now = gateway.now
         #: whose header_filter, body_filter and log run: nobody's until a plan's first phase
         self._plan: Plan = gateway.nothing
         self._filters: Plan = gateway.nothing
+        self.connection = self.stream = self.upload = None
         self._gathered: dict[int, list[bytes]] | None = None
-        self._started_answer = False
         self._encoder: Encoder | None = None
+        self.forwarded = self.over = self._started_answer = False
 
     # -- match
 
@@ -85,24 +82,27 @@ class Journey(Forward):
         self._matched(self.gateway.router.match(self.ctx))
 
     def _matched(self, route: Any) -> None:
-        ctx = self.ctx
         compiler = self.gateway.compiler
         if route is None:
             self._plan = compiler.unmatched()
+            self._global_rewrite()
+            return
+        plan = route.plan
+        if plan is None or plan.generation != compiler.generation:
+            plan = compiler.plan(route)
+        self.ctx.route = route
+        self.take(plan)
+
+    def take(self, plan: Plan) -> None:
+        """Run the plan of the route that was found."""
+        self._plan = plan
+        if plan.direct:
+            self._filters = plan
+            self._go()
+        elif plan.refusal is not None:
+            self.exit(plan.refusal)
         else:
-            plan = route.plan
-            if plan is None or plan.generation != compiler.generation:
-                plan = compiler.plan(route)
-            ctx.route = route
-            self._plan = plan
-            if plan.direct:
-                self._filters = plan
-                self._pick()
-                return
-            if plan.refusal is not None:
-                self.exit(plan.refusal)
-                return
-        self._global_rewrite()
+            self._global_rewrite()
 
     # -- rewrite
 
@@ -110,42 +110,95 @@ class Journey(Forward):
         plan = self._plan
         if plan.global_rewrite:
             self._filters = plan.globals_only
-            self._run("rewrite", plan.global_rewrite, 0, self._rewrite)
-        else:
-            self._rewrite()
+            if not self._run("rewrite", plan.global_rewrite, 0, Journey._rewrite):
+                return
+        self._rewrite()
 
     def _rewrite(self) -> None:
         plan = self._plan
         self._filters = plan
-        if plan.rewrite:
-            self._run("rewrite", plan.rewrite, 0, self._consumer)
-        else:
-            self._consumer()
+        if plan.rewrite and not self._run("rewrite", plan.rewrite, 0, Journey._consumer):
+            return
+        self._consumer()
 
     def _consumer(self) -> None:
         """Plugins of the consumer that was found join those of the route."""
-        ctx = self.ctx
-        if ctx.consumer is not None:
-            merged = self.gateway.compiler.with_consumer(self._plan, ctx.consumer)
+        consumer = self.ctx.consumer
+        if consumer is not None:
+            plan = self._plan
+            held = plan.consumers.get(id(consumer))
+            if held is not None and held[0] is consumer and held[1] is plan:
+                # seen before: its credentials alone, which have done their work
+                self._access()
+                return
+            merged = self.gateway.compiler.with_consumer(plan, consumer)
             if isinstance(merged, Exit):
                 self.exit(merged)
                 return
-            if merged is not self._plan:
+            if merged is not plan:
                 self._plan = self._filters = merged
-                self._run("rewrite", merged.consumer_rewrite, 0, self._access)
-                return
+                if not self._run("rewrite", merged.consumer_rewrite, 0, Journey._access):
+                    return
         self._access()
 
     # -- access
 
     def _access(self) -> None:
         access = self._plan.access
-        if access:
-            self._run("access", access, 0, self._pick)
+        if access and not self._run("access", access, 0, Journey._go):
+            return
+        self._go()
+
+    # -- proxy
+
+    def _go(self) -> None:
+        """Turn to the upstream: straight, where there is no body and no plugin has changed where it goes."""
+        plan = self._plan
+        ctx = self.ctx
+        exchange = self.exchange
+        if plan.straight is None or exchange.body is not None or exchange.head.length is not None:
+            self._pick()
+        elif plan.direct or (
+            ctx.upstream is None
+            and ctx.body is None
+            and not ctx.upstream_scheme
+            and not ctx.upstream_method
+            and ctx.said is None
+        ):
+            self._straight(plan.straight)
         else:
             self._pick()
 
-    # -- proxy
+    def _straight(self, upstream: Upstream) -> None:
+        """The shortest way: no body, an upstream that needs no looking for."""
+        ctx = self.ctx
+        ctx.upstream = self.upstream = upstream
+        node = upstream.pick(ctx)
+        if isinstance(node, Exit):
+            self.exit(node)
+            return
+        self.node = node
+        self.forwarded = True
+        head = self.exchange.head
+        host = self.host = upstream.host_for(ctx, node, head.named_host)
+        self.left = upstream.tries - 1
+        self.deadline = 0.0
+        self.body = self.tried = None
+        self.head_seen = False
+        self.upgrade = NO_UPGRADE
+        pool, address = upstream.way(node)
+        self.attempt = attempt = Try(address)
+        ctx.tries.append(attempt)
+        self.asked = now = self.now()
+        connection = pool.take()
+        if connection is None:
+            self.connect(pool, attempt)
+            return
+        attempt.connect_time = 0.0
+        self.connection = connection
+        self.sent = True
+        data = request_head(ctx, head, host, None, "", "")
+        connection.request(self, data, head.bodyless, self.timeouts()[2], now, whole=True)
 
     def _pick(self) -> None:
         """Choose the upstream and its first node."""
@@ -176,10 +229,10 @@ class Journey(Forward):
             return
         self.node = node
         self.forwarded = True
-        if self._plan.before_proxy:
-            self._run("before_proxy", self._plan.before_proxy, 0, self._body)
-        else:
-            self._body()
+        steps = self._plan.before_proxy
+        if steps and not self._run("before_proxy", steps, 0, Journey._body):
+            return
+        self._body()
 
     def _body(self) -> None:
         """nginx reads the whole body before it turns to the upstream."""
@@ -235,33 +288,32 @@ class Journey(Forward):
 
     # -- the steps of a phase
 
-    def _run(self, phase: str, steps: Steps, index: int, then: Any) -> None:
-        """Run the plugins' functions from `index` on; go on with `then` unless one of them answers."""
+    def _run(self, phase: str, steps: Steps, index: int, then: Callable[[Journey], None]) -> bool:
+        """Run the plugins' functions from `index` on; False when one answers, or waits and then goes on to `then`."""
         ctx = self.ctx
-        name = ""
+        place = index
         try:
-            for place in range(index, len(steps)):
-                function, part = steps[place]
-                if ctx.skipped is not None and part.name in ctx.skipped:
-                    continue
-                name = part.name
-                verdict = function(ctx)
-                if verdict is None:
-                    continue
-                if isinstance(verdict, Exit):
-                    self._verdict(phase, part, verdict)
-                else:
-                    self._wait(self._await(phase, steps, place, verdict, then))
-                return
+            for function, part in steps[index:] if index else steps:
+                if ctx.skipped is None or part.name not in ctx.skipped:
+                    verdict = function(ctx)
+                    if verdict is not None:
+                        if isinstance(verdict, Exit):
+                            self._verdict(phase, part, verdict)
+                        else:
+                            self._wait(self._await(phase, steps, place, verdict, then))
+                        return False
+                place += 1
         except ExitNow as now:
             self._verdict(phase, part, now.verdict)
-            return
+            return False
         except Exception as error:
-            self._raised(error, f"{phase} of {name}")
-            return
-        then()
+            self._raised(error, f"{phase} of {part.name}")
+            return False
+        return True
 
-    async def _await(self, phase: str, steps: Steps, place: int, waiting: Awaitable[Any], then: Any) -> None:
+    async def _await(
+        self, phase: str, steps: Steps, place: int, waiting: Awaitable[Any], then: Callable[[Journey], None]
+    ) -> None:
         part = steps[place][1]
         try:
             verdict = await waiting
@@ -274,8 +326,8 @@ class Journey(Forward):
             return
         if verdict is not None:
             self._verdict(phase, part, verdict)
-        else:
-            self._run(phase, steps, place + 1, then)
+        elif self._run(phase, steps, place + 1, then):
+            then(self)
 
     def _wait(self, waiting: Any) -> None:
         self.gateway.wait(self._guard(waiting))
@@ -367,7 +419,9 @@ class Journey(Forward):
         ctx = self.ctx
         ctx.status = answer.status
         ctx.from_upstream = True
-        if answer.plain and self._filters.unfiltered and ctx.compress is None and not self.gateway.shows_status:
+        filters = self._filters
+        passes = answer.plain and filters.unfiltered and not self.gateway.shows_status
+        if passes and (filters.direct or ctx.compress is None):
             self._pass_on(answer, piece, last)
             return
         if answer.accel:
@@ -391,7 +445,10 @@ class Journey(Forward):
         if not shown:
             shown = answer.shown = [*answer.fields, self.gateway.server_field]
         if own:
-            own = [field for field in own if field[0] not in _FRAMING]
+            for field in own:
+                if field[0] in _FRAMING:
+                    own = [field for field in own if field[0] not in _FRAMING]
+                    break
             response.items = own + shown
         else:
             response.items = shown
@@ -399,7 +456,11 @@ class Journey(Forward):
         ctx.body_bytes_sent = len(piece)
         ctx.bytes_sent = self.exchange.send_unchanged(answer, own, piece, last)
         if last:
-            self._finish()
+            if self._filters.log:
+                self._finish()
+            elif not self.over:
+                self.over = True
+                self.gateway.journal.add(ctx)
         else:
             self._hold_back()
 

@@ -61,6 +61,7 @@ class Upstream:
         "retries",
         "retry_timeout",
         "scheme",
+        "straight",
         "tells",
         "timeouts",
         "tls",
@@ -88,8 +89,8 @@ class Upstream:
                 int(pool.get("size", 320)), float(pool.get("idle_timeout", 60)), int(pool.get("requests", 1000))
             )
         self._pools: Pools = plane.pools
-        #: id of a node → (the node, its pool, its address), for plain connections
-        self._ways: dict[int, tuple[Node, Pool, str]] = {}
+        #: id of a node → the node, its pool and its address, for plain connections
+        self._ways: dict[int, tuple[Node, tuple[Pool, str]]] = {}
         self._discovery: Discovery | None = None
         self._service: Any = None
         #: nodes given by name, whose addresses are looked up before they are used
@@ -114,6 +115,8 @@ class Upstream:
         self._uncounted: Sequence[Try] = ()
         self.tells = self._checked or conf.get("type") in ("least_conn", "ewma")
         self.tls: ssl.SSLContext | None = None
+        #: a request without a body needs nothing but a node and a connection
+        self.straight = self.fixed and self.scheme == "http" and not self.retry_timeout
         # `tls.verify` is for Kafka's upstreams alone, as its description in schema_def.lua says
         self._certificate: Entry | None = None
 
@@ -149,13 +152,16 @@ class Upstream:
 
     def pick(self, ctx: Context) -> Node | Exit:
         """The first node for a request, or the answer when there is none."""
-        if not self.picker.nodes:
+        picker = self.picker
+        if picker.alone is not None and not self._checked:
+            return picker.alone
+        if not picker.nodes:
             return _NO_NODE
         if self._checked and self._checker is None:
             if self._plane.checkers.find(self.key) is None:
                 self._uncounted = ctx.tries
             self._check()
-        return self.picker.pick(ctx) or _NONE_LEFT
+        return picker.pick(ctx) or _NONE_LEFT
 
     def _check(self) -> None:
         """Have the nodes checked from here on: the real one begins with the first request as well."""
@@ -202,13 +208,17 @@ class Upstream:
             name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
             target = Target(node.host.strip("[]"), node.port, self._plane.upstream_tls(self), name)
             return self._pools.get(target, self._keepalive), node.address
+        return self.way(node)
+
+    def way(self, node: Node) -> tuple[Pool, str]:
+        """The plain connections to a node, and its address."""
         way = self._ways.get(id(node))
         if way is None or way[0] is not node:
             if len(self._ways) > 1000:
                 self._ways.clear()
             pool = self._pools.get(Target(node.host.strip("[]"), node.port), self._keepalive)
-            way = self._ways[id(node)] = (node, pool, node.address)
-        return way[1], way[2]
+            way = self._ways[id(node)] = (node, (pool, node.address))
+        return way[1]
 
     def grpc_pool(self, node: Node, ctx: Context, host: str) -> GrpcPool:
         """The gRPC connection to a node."""

@@ -66,6 +66,7 @@ class Crew:
         from harness.emulators.apisix import shared_file  # SQLite costs a start 50 ms that one worker needn't pay
 
         self.clock = CrewClock()
+        self.directory = directory
         self.shared = directory / "shared"
         shared_file.create(self.shared)
         self.sockets: list[dict[str, list[socket.socket]]] = [{} for _ in range(settings.workers)]

@@ -41,6 +41,10 @@ class Shared(Protocol):
         """Add and return the new value; a missing key starts at `init` with `init_ttl`, without `init` gives None."""
         ...
 
+    def count(self, key: str, by: float, ttl: float) -> tuple[float, float]:
+        """What `incr(key, by, 0, ttl)` and then `ttl(key)` give, in one step (0 for a ttl that just ran out)."""
+        ...
+
     def ttl(self, key: str) -> float | None:
         """Seconds left, 0 for a key without expiry, None for a missing one."""
         ...

@@ -17,11 +17,13 @@ Take = Callable[[str, float, float, float], Taken]
 def fixed(store: Shared) -> Take:
     """A window that begins with the first request."""
 
+    count = store.count
+
     def take(name: str, limit: float, window: float, cost: float) -> Taken:
-        left = int(limit - (store.incr(name, cost, 0, window) or 0))
+        counted, reset = count(name, cost, window)
+        left = int(limit - counted)
         if left == limit - cost:
-            return left < 0, max(left, 0), window
-        reset = store.ttl(name) or 0
+            reset = window
         return (True, 0, reset) if left < 0 else (False, left, reset)
 
     return take

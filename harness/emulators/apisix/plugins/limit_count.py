@@ -69,14 +69,15 @@ SCHEMA: Schema = {
 class _Rule:
     """One limit: how to find its key, count, window and the three header names for a request."""
 
-    __slots__ = ("constant", "count", "headers", "key", "prefix", "text", "window")
+    __slots__ = ("amounts", "count", "headers", "key", "prefix", "text", "window")
 
     def __init__(self, key: Key, count: Any, window: Any, prefix: str = "") -> None:
         self.key = key
         self.count = amount(count)
         self.window = amount(window)
         self.prefix = prefix
-        self.constant = not isinstance(count, str) and not isinstance(window, str)
+        #: count and window, where no request has a say in them
+        self.amounts = None if isinstance(count, str) or isinstance(window, str) else (+count, +window)
         self.text = to_text(count) if not isinstance(count, str) else None
         self.headers: tuple[tuple[str, str], ...] = ()
 
@@ -158,13 +159,13 @@ class LimitCount(Plugin):
     def charge(self, ctx: Context, cost: int) -> MaybeVerdict:
         """Count `cost` against the limits; the answer when one is reached."""
         rule = self._single
-        if rule is None or not rule.constant:
+        if rule is None or rule.amounts is None:
             applied = self._applied(ctx)
             return self._charge_all(ctx, applied, cost) if isinstance(applied, list) else applied
         key = rule.key(ctx)
         name = self._before + (ctx.remote_addr if key is None else key) + self._after
-        limit = rule.count(ctx)
-        return self._told(ctx, rule, name, limit, self._take(name, limit, rule.window(ctx), cost))
+        limit, window = rule.amounts
+        return self._told(ctx, rule, name, limit, self._take(name, limit, window, cost))
 
     def _charge_all(self, ctx: Context, applied: list[_Applied], cost: int) -> Exit | None:
         for rule, name, limit, window in applied:
@@ -240,8 +241,13 @@ def _answer(ctx: Context, names: tuple[tuple[str, str], ...], values: tuple[str,
     if response.items:
         for (_, name), value in zip(names, values, strict=True):
             response.set(name, value)
-    else:
-        response.items = [(lower, name, value) for (lower, name), value in zip(names, values, strict=True)]
+        return
+    (limit, limit_name), (left, left_name), (reset, reset_name) = names
+    response.items = [
+        (limit, limit_name, values[0]),
+        (left, left_name, values[1]),
+        (reset, reset_name, values[2]),
+    ]
 
 
 def _rules(conf: Conf) -> tuple[_Rule, ...]:

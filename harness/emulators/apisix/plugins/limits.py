@@ -12,7 +12,7 @@ from harness.emulators.apisix.context import Context, Exit
 from harness.emulators.apisix.match.lua_values import to_number, to_text
 from harness.emulators.apisix.plugins.base import Conf, Schema, Scope
 from harness.emulators.apisix.plugins.templates import counted
-from harness.emulators.apisix.variables import getter, resolve
+from harness.emulators.apisix.variables import TEXTS, getter, resolve
 
 Key = Callable[[Context], "str | None"]
 Amount = Callable[[Context], float]
@@ -62,6 +62,8 @@ def key_of(key: str, kind: str) -> Key:
 
 def _variable(name: str) -> Key:
     get = getter(name)
+    if name in TEXTS:
+        return get
 
     def find(ctx: Context) -> str | None:
         value = get(ctx)

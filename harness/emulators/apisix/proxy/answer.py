@@ -63,6 +63,7 @@ class Answer:
         "accel",
         "chunked",
         "fields",
+        "final",
         "keep_alive",
         "length",
         "line",
@@ -84,6 +85,8 @@ class Answer:
         self.keep_alive = version >= (1, 1)
         self.upgrade = ""
         self.accel = ""
+        #: no interim answer, and one that may have a body
+        self.final = status >= 200 and status not in (204, 304)
         #: no error, no switch of protocols, no redirect inside: nothing that the gateway would have to look into
         self.plain = 200 <= status < 500 and version >= (1, 0)
         #: the gateway's fields when nothing changes them; their bytes, parted for plugins' own, by keep-alive
@@ -96,6 +99,8 @@ LONGEST_KEPT: Final = 1024
 MOST_KEPT: Final = 1024
 
 _heads: dict[bytes, Answer] = {}
+#: the answer whose head these bytes are, if it was read before
+known = _heads.get
 _known: dict[str, Field] = {}
 _status_lines: dict[str, tuple[int, str, tuple[int, int]]] = {}
 

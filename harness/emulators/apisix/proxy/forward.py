@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from harness.emulators.apisix.context import Context, Try
@@ -15,11 +15,13 @@ from harness.emulators.apisix.proxy.upstream import Pool, UpstreamConnection
 if TYPE_CHECKING:
     from harness.emulators.apisix.balance.node import Node
     from harness.emulators.apisix.compiled import Upstream
+    from harness.emulators.apisix.data_plane import DataPlane
     from harness.emulators.apisix.proxy.listener import Exchange
 
 _GRPC: Final = frozenset({"grpc", "grpcs"})
 #: proxy_next_upstream without "non_idempotent": not sent again once it may have arrived
 _NOT_REPEATED: Final = frozenset({"POST", "LOCK", "PATCH"})
+NO_UPGRADE: Final = ("", "")
 
 
 class Forward:
@@ -38,11 +40,12 @@ class Forward:
         "deadline",
         "exchange",
         "forwarded",
+        "gateway",
         "head_seen",
         "host",
         "left",
-        "loop",
         "node",
+        "now",
         "sent",
         "stream",
         "tried",
@@ -53,7 +56,9 @@ class Forward:
 
     ctx: Context
     exchange: Exchange
-    loop: asyncio.AbstractEventLoop
+    gateway: DataPlane
+    #: the loop's time
+    now: Callable[[], float]
     upstream: Upstream
     node: Node
     attempt: Try
@@ -78,11 +83,11 @@ class Forward:
         self.deadline = 0.0
         self.tried = None
         self.head_seen = False
-        self.upgrade = ("", "")
+        self.upgrade = NO_UPGRADE
         if websocket:
             self.upgrade = ctx.headers.get("upgrade") or "", ctx.headers.get("connection") or ""
         if upstream.retry_timeout and self.left > 1:
-            self.deadline = self.loop.time() + upstream.retry_timeout
+            self.deadline = self.now() + upstream.retry_timeout
         self._try()
 
     @property
@@ -99,17 +104,21 @@ class Forward:
         pool, address = self.upstream.pool(self.node, ctx, self.host)
         self.attempt = attempt = Try(address)
         ctx.tries.append(attempt)
-        self.asked = now = self.loop.time()
+        self.asked = now = self.now()
         connection = pool.take()
         if connection is not None:
             attempt.connect_time = 0.0
             self._send(connection, now)
         else:
-            self.sent = False
-            self.loop.create_task(self._connect(pool, attempt))
+            self.connect(pool, attempt)
+
+    def connect(self, pool: Pool, attempt: Try) -> None:
+        """No connection is kept: open one, and go on with it."""
+        self.sent = False
+        self.gateway.loop.create_task(self._connect(pool, attempt))
 
     async def _connect(self, pool: Pool, attempt: Try) -> None:
-        timeout = self._timeouts()[0]
+        timeout = self.timeouts()[0]
         try:
             connection = await pool.open(timeout)
         except TimeoutError:
@@ -118,7 +127,7 @@ class Forward:
         except (OSError, ValueError) as error:  # ValueError: a Host that no server name can be
             self._failed(502, str(error))
             return
-        now = self.loop.time()
+        now = self.now()
         attempt.connect_time = now - self.asked
         if self.forwarded:
             self._send(connection, now)
@@ -129,16 +138,16 @@ class Forward:
         pool = self.upstream.grpc_pool(self.node, self.ctx, self.host)
         self.attempt = attempt = Try(self.node.address)
         self.ctx.tries.append(attempt)
-        self.asked = self.loop.time()
+        self.asked = self.now()
         self.sent = False
         connection = pool.ready()
         if connection is not None:
             self._call(connection)
         else:
-            self.loop.create_task(self._connect_grpc(pool, attempt))
+            self.gateway.loop.create_task(self._connect_grpc(pool, attempt))
 
     async def _connect_grpc(self, pool: GrpcPool, attempt: Try) -> None:
-        timeout = self._timeouts()[0]
+        timeout = self.timeouts()[0]
         try:
             connection = await pool.open(timeout)
         except TimeoutError:
@@ -147,7 +156,7 @@ class Forward:
         except (OSError, ValueError) as error:  # ValueError: a Host that no server name can be
             self._failed(502, str(error))
             return
-        attempt.connect_time = self.loop.time() - self.asked
+        attempt.connect_time = self.now() - self.asked
         if self.forwarded:
             self._call(connection)
 
@@ -159,7 +168,7 @@ class Forward:
         headers = call_headers(ctx.upstream_method or ctx.method, path, scheme, self.host, ctx.headers.items)
         body, stream = self.body, self.stream
         try:
-            call = connection.begin(self, headers, self._timeouts()[2], end=stream is None and not body)
+            call = connection.begin(self, headers, self.timeouts()[2], end=stream is None and not body)
         except ConnectionError as error:
             self.sent = False
             self._failed(502, str(error))
@@ -175,7 +184,7 @@ class Forward:
         """Trailers, just before the end."""
         raise NotImplementedError
 
-    def _timeouts(self) -> tuple[float, float, float]:
+    def timeouts(self) -> tuple[float, float, float]:
         route = self.ctx.route
         return (route.timeouts if route is not None else None) or self.upstream.timeouts
 
@@ -193,7 +202,7 @@ class Forward:
         if body:
             data += body
         bodyless = (ctx.upstream_method or ctx.method) == "HEAD"
-        connection.request(self, data, bodyless, self._timeouts()[2], now)
+        connection.request(self, data, bodyless, self.timeouts()[2], now)
         if upload is not None:
             upload.begin(connection)
 
@@ -212,7 +221,7 @@ class Forward:
         attempt = self.attempt
         attempt.status = status
         self.head_seen = True
-        attempt.header_time = seconds = self.loop.time() - self.asked
+        attempt.header_time = seconds = self.now() - self.asked
         if last:
             attempt.response_time = seconds
             self.forwarded = False
@@ -225,7 +234,7 @@ class Forward:
     def note_end(self) -> None:
         """The answer is whole, or as much of it as will come."""
         attempt = self.attempt
-        attempt.response_time = self.loop.time() - self.asked
+        attempt.response_time = self.now() - self.asked
         self.forwarded = False
         self.connection = None
         if self.upload is not None:
@@ -260,7 +269,7 @@ class Forward:
         attempt = self.attempt
         attempt.status = status
         attempt.error = reason
-        attempt.response_time = self.loop.time() - self.asked
+        attempt.response_time = self.now() - self.asked
         if self.upload is not None:
             self.upload.end()
         if not self.forwarded:
@@ -282,7 +291,7 @@ class Forward:
         if self.sent and self.upload is not None and not self.upload.repeatable:
             return None
         self.tried = [*(self.tried or ()), self.node]
-        late = self.deadline and self.loop.time() > self.deadline
+        late = self.deadline and self.now() > self.deadline
         node = None if late else self.upstream.next_node(ctx, self.tried)
         # balancer.lua's own 502: a try was left, but no node or no time for it
         ctx.gave_up = node is None

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
+from harness.emulators.apisix.proxy.outbox import Outbox
+
 if TYPE_CHECKING:
     from harness.emulators.apisix.proxy.head import Head
     from harness.emulators.apisix.proxy.http1 import ServerConnection
@@ -64,8 +66,11 @@ class Listener:
         "heads",
         "host",
         "http2",
+        "idle_until",
         "loop",
+        "most_requests",
         "now",
+        "outbox",
         "patience",
         "port",
         "scheme",
@@ -85,6 +90,9 @@ class Listener:
         self.host = ""
         self.port = 0
         self.now = 0.0
+        #: when a connection that falls idle now has been so for too long
+        self.idle_until = self.patience.keepalive_timeout
+        self.most_requests = self.patience.keepalive_requests
         self._empty: asyncio.Event | None = None
         self._server: asyncio.Server | None = None
         self._sweep: asyncio.TimerHandle | None = None
@@ -97,12 +105,14 @@ class Listener:
     async def start(self, sock: socket.socket, factory: Callable[[], asyncio.Protocol]) -> None:
         """Accept on a bound socket."""
         self.loop = asyncio.get_running_loop()
+        self.outbox = Outbox(self.loop)
         self.host, self.port = sock.getsockname()[:2]
         self._server = await self.loop.create_server(factory, sock=sock, backlog=4096)
         self._look()
 
     def _look(self) -> None:
         self.now = self.loop.time()
+        self.idle_until = self.now + self.patience.keepalive_timeout
         for connection in [one for one in self.connections if one.deadline < self.now]:
             connection.timed_out()
         self._sweep = self.loop.call_later(SWEEP, self._look)

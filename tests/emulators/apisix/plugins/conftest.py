@@ -61,6 +61,9 @@ class MemoryStore:
         self.held[key] = (value + by, self.held[key][1])
         return value + by
 
+    def count(self, key: str, by: float, ttl: float) -> tuple[float, float]:
+        return self.incr(key, by, 0, ttl) or 0, self.ttl(key) or 0
+
     def ttl(self, key: str) -> float | None:
         if self.get(key) is None:
             return None
