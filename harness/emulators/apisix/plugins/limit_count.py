@@ -121,7 +121,7 @@ class LimitCount(Plugin):
             self._interval: float = conf["sync_interval"]
             self._delayed = DelayedSync(scope, store, self._counter, self._take, self._interval)
             self.charge = self._charge_redis  # type: ignore[method-assign]
-        if "group" in conf and not self._rules[0].constant:
+        if "group" in conf and self._rules[0].amounts is None:
             self.charge = self._charge_group  # type: ignore[method-assign]
 
     @classmethod
