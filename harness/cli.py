@@ -155,11 +155,20 @@ def serve_nacos(
         str | None, typer.Option(metavar="USER:PASSWORD", envvar="HARNESS_NACOS_AUTH", help="switch authentication on")
     ] = None,
     data_dir: Annotated[Path | None, typer.Option(help="keep the state here; in memory without it")] = None,
+    console_port: Annotated[int | None, typer.Option(help="open the console's own port of 3.x too")] = None,
+    nacos_version: Annotated[
+        str | None, typer.Option(help="mimic 2.5.1, or 3.0.3 as shipped; without it the calls of all are answered")
+    ] = None,
+    server_identity: Annotated[
+        str | None, typer.Option(metavar="HEADER:VALUE", envvar="HARNESS_NACOS_SERVER_IDENTITY", help="opens all calls")
+    ] = None,
 ) -> None:
     """Run the Nacos emulator alone; prints `ready {addresses}`, stops on SIGTERM."""
     from harness.emulators.nacos.serve import run
 
-    raise typer.Exit(run(host=host, port=port, grpc_port=grpc_port, auth=auth, data_dir=data_dir))
+    served = {"host": host, "port": port, "grpc_port": grpc_port, "auth": auth, "data_dir": data_dir}
+    more = {"console_port": console_port, "version": nacos_version, "server_identity": server_identity}
+    raise typer.Exit(run(**served, **more))
 
 
 @serve.command(

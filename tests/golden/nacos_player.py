@@ -27,7 +27,7 @@ HERE = Path(__file__).resolve().parent
 #: Headers that are no answer of Nacos: the transport's, and what a web framework adds to all answers.
 UNTOLD = {
     *("date", "content-length", "connection", "keep-alive", "transfer-encoding", "server", "expires"),
-    *("vary", "x-content-type-options", "x-frame-options", "x-xss-protection", "content-language"),
+    *("vary", "x-content-type-options", "x-frame-options", "x-xss-protection", "content-language", "content-security-policy"),
 }
 #: JSON members that differ from run to run: their type alone is compared.
 UNLIKE = frozenset(
@@ -48,8 +48,9 @@ VALUES = (
     (r"\b\d{13}_127\.0\.0\.1_\d+\b", "<connection>"),
     (r"\beyJ[\w-]+\.[\w-]+\.[\w-]+", "<token>"),
     (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[.\d]*(Z|[+-]\d\d:?\d\d)?", "<time>"),
-    (r"\b\d{14}\b", "<stamp>"),
+    (r"(?<!\d)\d{14}(?!\d)", "<stamp>"),
     (r"\b\d{17,19}\b", "<id>"),
+    (r"total services: \d+", "total services: <int>"),
     (r"\b1\d{12}\b", "<ms>"),
     (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "<uuid>"),
     (r"127\.0\.0\.1:(?!8080|8081)\d{5}", "127.0.0.1:<port>"),
@@ -84,7 +85,7 @@ class Player:
         """The normalised answer to one step."""
         raw = self._grpc(step) if step.port == "grpc" else self._http(step)
         for name, path in step.save.items():
-            self.saved[name] = str(_at(raw.get("json", raw.get("body")), path))
+            self.saved[name] = _at(raw.get("json", raw.get("body")), path)
         if step.method not in {"GET", "HEAD", "pushed"}:
             time.sleep(self.target.settle)
         return self._plain(raw)
@@ -184,10 +185,14 @@ def play(case: Case, target: Target) -> list[Any]:
         return [player.play(step) for step in case.steps]
 
 
-def _at(value: Any, path: str) -> Any:
-    for part in path.split("."):
-        value = value[int(part)] if isinstance(value, list) else value[part]
-    return value
+def _at(value: Any, path: str) -> str:
+    """What stands at a path, "" where nothing does: the comparison of the answers tells it."""
+    try:
+        for part in path.split("."):
+            value = value[int(part)] if isinstance(value, list) else value[part]
+    except (LookupError, TypeError):
+        return ""
+    return str(value)
 
 
 def _told(answer: http.client.HTTPResponse, body: bytes) -> dict[str, Any]:

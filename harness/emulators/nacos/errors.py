@@ -59,9 +59,31 @@ class NacosError(Exception):
 class MissingParameter(NacosError):
     """A required parameter did not come; each API family words this its own way."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, kind: str = "String") -> None:
         self.name = name
-        super().__init__(400, f"Required parameter '{name}' type String is not present", 10000)
+        self.kind = kind
+        super().__init__(400, f"Required parameter '{name}' type {kind} is not present", 10000)
+
+
+class Unbound(MissingParameter):
+    """A parameter that the web framework binds did not come; naming v1 words this unlike what it looks up itself."""
+
+
+class Filtered(NacosError):
+    """Refused by a filter before any controller: Spring's own error JSON in every API family."""
+
+    def __init__(self, status: int, detail: str, code: int = 20002) -> None:
+        super().__init__(status, detail, code)
+
+
+class Unconvertible(NacosError):
+    """A parameter that the web framework can't turn into its Java type."""
+
+    def __init__(self, name: str, kind: str, value: str) -> None:
+        self.name = name
+        self.kind = kind
+        self.why = f'For input string: "{value}"'
+        super().__init__(400, self.why, 20002)
 
 
 class IllegalParameter(NacosError):

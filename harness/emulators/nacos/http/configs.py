@@ -19,6 +19,7 @@ from harness.emulators.nacos.errors import NacosError, invalid
 from harness.emulators.nacos.http import forms, multipart
 from harness.emulators.nacos.http.message import Request, Response
 from harness.emulators.nacos.http.routes import Call
+from harness.emulators.nacos.version import Version
 
 
 class Dialect(NamedTuple):
@@ -53,7 +54,7 @@ def target_of(name: str) -> Callable[[Request], Resource]:
 
 def key_of(call: Call, dialect: Dialect) -> ConfigKey:
     """The configuration a call is about."""
-    return forms.config_key(call.request, group=dialect.group, tenant=dialect.tenant)
+    return forms.config_key(call.request, group=dialect.group, tenant=dialect.tenant, blank=dialect is V1)
 
 
 def tenant_of(call: Call, dialect: Dialect) -> str:
@@ -67,7 +68,7 @@ def publish(call: Call, dialect: Dialect) -> bool:
     """Store a configuration or a variant of it; raises CasFailed or NacosError (400)."""
     request = call.request
     key = key_of(call, dialect)
-    request.need("content")
+    (request.present if dialect is V1 else request.need)("content")
     draft = forms.read_draft(request, call.user, tags=dialect.tags, src_user=dialect.src_user)
     call.domain.config.publish(
         key, draft, cas=request.header("casmd5"), tag=request.get("tag"), beta_ips=request.header("betaips")
@@ -100,9 +101,8 @@ def ids_of(text: str) -> list[int]:
 
 
 def stop_beta(call: Call, dialect: Dialect) -> bool:
-    """Drop the beta variant."""
-    call.domain.config.stop_beta(key_of(call, dialect), user=call.user, ip=forms.client_ip(call.request))
-    return True
+    """Drop the beta variant; answers whether there was one."""
+    return call.domain.config.stop_beta(key_of(call, dialect), user=call.user, ip=forms.client_ip(call.request))
 
 
 def beta(call: Call, dialect: Dialect) -> Gray | None:
@@ -119,8 +119,8 @@ def find_all(call: Call, dialect: Dialect, *, blur: bool) -> list[Entry]:
         group=request.get(dialect.group),
         app_name=request.get("appName"),
         tags=request.get(dialect.tags),
-        types=request.get(dialect.types),
-        content=request.get("config_detail") or request.get("configDetail"),
+        types=request.get(dialect.types) if blur else "",
+        content=request.get("config_detail") or request.get("configDetail") if blur else "",
         blur=blur,
     )
     return search(call.domain.config.state.entries.values(), query)
@@ -249,7 +249,12 @@ def _existing(call: Call, target: str) -> str:
 # -- shapes ------------------------------------------------------------------------------------------------------------
 
 
-def basic_v1(entry: Entry) -> dict[str, Any]:
+def tenant_told(tenant: str, version: Version) -> str:
+    """What calls answer for a tenant."""
+    return tenant or version.public_tenant
+
+
+def basic_v1(entry: Entry, version: Version) -> dict[str, Any]:
     """A line of v1's search; ids are strings there."""
     return {
         "id": str(entry.id),
@@ -258,7 +263,7 @@ def basic_v1(entry: Entry) -> dict[str, Any]:
         "content": entry.content,
         "md5": entry.md5,
         "encryptedDataKey": entry.encrypted_data_key,
-        "tenant": entry.key.tenant,
+        "tenant": tenant_told(entry.key.tenant, version),
         "appName": entry.app_name,
         "type": entry.type,
     }
@@ -266,10 +271,10 @@ def basic_v1(entry: Entry) -> dict[str, Any]:
 
 def advance(entry: Entry) -> dict[str, Any]:
     """The fields around a configuration."""
-    held = {
+    return {
         "createTime": entry.created,
         "modifyTime": entry.modified,
-        "createUser": entry.create_user,
+        "createUser": entry.create_user or None,
         "createIp": entry.create_ip,
         "desc": entry.desc,
         "use": entry.use,
@@ -277,7 +282,6 @@ def advance(entry: Entry) -> dict[str, Any]:
         "schema": entry.schema,
         "configTags": entry.tags,
     }
-    return {name: value for name, value in held.items() if value is not None}
 
 
 def basic_v3(entry: Entry) -> dict[str, Any]:

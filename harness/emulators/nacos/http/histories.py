@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import Any
 
@@ -11,6 +12,7 @@ from harness.emulators.nacos.errors import NacosError
 from harness.emulators.nacos.http import configs
 from harness.emulators.nacos.http.configs import Dialect
 from harness.emulators.nacos.http.routes import Call
+from harness.emulators.nacos.version import Version
 
 
 def of_key(call: Call, dialect: Dialect) -> list[Record]:
@@ -44,7 +46,7 @@ def configs_of_namespace(call: Call, dialect: Dialect) -> list[Any]:
     return [entry for key, entry in call.domain.config.state.entries.items() if key.tenant == tenant]
 
 
-def row_v1(record: Record, *, content: bool = True) -> dict[str, Any]:
+def row_v1(record: Record, version: Version, *, content: bool = True) -> dict[str, Any]:
     """A row in v1's and v2's words; the operation is padded by its column type, as on the server."""
     entry = record.entry
     return {
@@ -52,17 +54,19 @@ def row_v1(record: Record, *, content: bool = True) -> dict[str, Any]:
         "lastId": -1,
         "dataId": entry.key.data_id,
         "group": entry.key.group,
-        "tenant": entry.key.tenant,
+        "tenant": configs.tenant_told(entry.key.tenant, version),
         "appName": entry.app_name,
-        "md5": entry.md5,
-        **({"content": entry.content} if content else {}),
+        "md5": entry.md5 if content else None,
+        "content": entry.content if content else None,
         "srcIp": record.ip,
-        "srcUser": record.user,
+        "srcUser": record.user or None,
         "opType": record.operation.ljust(10),
         "publishType": record.variant,
+        "grayName": "",
+        "extInfo": json.dumps({"type": entry.type}, separators=(",", ":")),
         "createdTime": stamp(record.at),
         "lastModifiedTime": stamp(record.at),
-        "encryptedDataKey": entry.encrypted_data_key,
+        "encryptedDataKey": entry.encrypted_data_key if content else None,
     }
 
 

@@ -10,10 +10,12 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 from harness.emulators.nacos import names
-from harness.emulators.nacos.errors import MissingParameter, NacosError
+from harness.emulators.nacos.errors import MissingParameter, NacosError, Unbound, Unconvertible
 
 FORM = "application/x-www-form-urlencoded"
-JSON = "application/json;charset=UTF-8"
+JSON = "application/json"
+#: Of all that v1's configuration calls answer unless they say otherwise: its filter sets it beforehand.
+CONFIG_JSON = "application/json;charset=UTF-8"
 TEXT = "text/plain;charset=UTF-8"
 
 #: Status → reason, of all that is answered here.
@@ -82,15 +84,32 @@ class Request:
             raise MissingParameter(name)
         return value
 
+    def present(self, name: str, kind: str = "String") -> str:
+        """A parameter that has to come, though it may be blank; raises Unbound."""
+        value = self.params.get(name)
+        if value is None:
+            raise Unbound(name, kind)
+        return value
+
     def flag(self, name: str, default: bool) -> bool:
         """A boolean parameter in any of Java's spellings."""
         value = self.get(name)
         return names.to_bool(value) if value else default
 
-    def number(self, name: str, default: int) -> int:
-        """An integer parameter; raises NacosError (400)."""
+    def number(self, name: str, default: int, kind: str = "int") -> int:
+        """An integer parameter; raises Unconvertible."""
         value = self.get(name)
-        return names.to_int(value) if value else default
+        if value and not names.is_int(value):
+            raise Unconvertible(name, kind, value)
+        return int(value) if value else default
+
+    def decimal(self, name: str, default: float) -> float:
+        """A decimal parameter; raises Unconvertible."""
+        value = self.get(name)
+        try:
+            return names.to_float(value) if value else default
+        except NacosError:
+            raise Unconvertible(name, "float", value) from None
 
     def header(self, name: str, default: str = "") -> str:
         """A header by its lower-case name."""
@@ -131,7 +150,7 @@ class Response:
 
 def text(body: str, status: int = 200, headers: Headers = ()) -> Response:
     """A text body."""
-    return Response(status, body.encode("utf-8", "replace"), TEXT, headers)
+    return Response(status, body.encode("utf-8", "replace"), TEXT if body else "", headers)
 
 
 def as_json(value: Any, status: int = 200, headers: Headers = ()) -> Response:
@@ -149,9 +168,6 @@ def result(data: Any, code: int = 0, message: str = "success") -> Response:
     return as_json({"code": code, "message": message, "data": data})
 
 
-def rest_result(data: Any, message: str | None = None, code: int = 200) -> Response:
-    """The envelope of the v1 console and auth calls."""
-    return as_json({"code": code, "message": message, "data": data})
 
 
 def dump(value: Any) -> str:

@@ -6,12 +6,24 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Iterable
+from dataclasses import replace
 
 from harness.emulators.nacos.auth.gate import Credentials
-from harness.emulators.nacos.errors import IllegalParameter, MissingParameter, NacosError
-from harness.emulators.nacos.http.message import REASONS, Request, Response, as_json, text
+from harness.emulators.nacos.errors import (
+    Filtered,
+    IllegalParameter,
+    MissingParameter,
+    NacosError,
+    Unbound,
+    Unconvertible,
+)
+from harness.emulators.nacos.http.message import CONFIG_JSON, JSON, REASONS, TEXT, Request, Response, as_json, text
 from harness.emulators.nacos.http.routes import Call, Family, Route
 from harness.emulators.nacos.site import Site
+from harness.emulators.nacos.version import Version
+
+#: What the parameter checker tells caches.
+FRESH = (("Pragma", "no-cache"), ("Cache-Control", "no-cache,no-store"))
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +78,8 @@ class Router:
 
     def _find(self, request: Request, path: str) -> Route | None:
         method = "GET" if request.method == "HEAD" else request.method
-        for route in self._routes.get((method, path), ()):
+        below = path.rpartition("/")[0] + "/{key}"
+        for route in self._routes.get((method, path)) or self._routes.get((method, below), ()):
             if not route.when or route.fits(request):
                 return route
         return None
@@ -74,6 +87,8 @@ class Router:
     def _no_route(self, request: Request, path: str) -> Response:
         if path in self._paths:
             return spring_error(405, f"Request method '{request.method}' is not supported", request.path)
+        if path.startswith(("/v1/ns/", "/v2/ns/")):  # the filter that finds the responsible server looks first
+            return spring_error(501, f"no such api:{request.method}:{request.path}", request.path)
         return spring_error(404, f"No static resource {path.lstrip('/')}.", request.path)
 
     # -- admitting ---------------------------------------------------------------------------------------------------
@@ -94,15 +109,22 @@ class Router:
         try:
             answer = route.run(call)
         except Exception as error:
-            return failed(route, call.request, error)
-        return answer if isinstance(answer, Response) else _awaited(route, call.request, answer)
+            answer = failed(route, call, error)
+        return _finished(route, answer) if isinstance(answer, Response) else _awaited(route, call, answer)
 
 
-async def _awaited(route: Route, request: Request, answer: Awaitable[Response]) -> Response:
+async def _awaited(route: Route, call: Call, answer: Awaitable[Response]) -> Response:
     try:
-        return await answer
+        return _finished(route, await answer)
     except Exception as error:
-        return failed(route, request, error)
+        return _finished(route, failed(route, call, error))
+
+
+def _finished(route: Route, answer: Response) -> Response:
+    """The filter of v1's configuration module sets the content type with its charset, before anybody answers."""
+    if route.family is Family.CONFIG and (answer.content_type == JSON or not answer.body):
+        return replace(answer, content_type=CONFIG_JSON)
+    return answer
 
 
 def credentials_of(request: Request, identity_key: str) -> Credentials:
@@ -113,27 +135,61 @@ def credentials_of(request: Request, identity_key: str) -> Credentials:
     return Credentials(token, request.get("username"), request.get("password"), identity)
 
 
-def failed(route: Route, request: Request, error: Exception) -> Response:
+def failed(route: Route, call: Call, error: Exception) -> Response:
     """The one writer of errors: each API family has its own form."""
+    request, version = call.request, call.domain.version
     if not isinstance(error, NacosError):
         log.error("%s %s failed", request.method, request.path, exc_info=error)
         error = NacosError(500, type(error).__name__)
+    if isinstance(error, Filtered):
+        return spring_error(error.status, _filtered(error, call), request.path)
     if isinstance(error, IllegalParameter):
-        return text(f"{error.detail}\n", 400)
+        return Response(400, f"{error.detail}\r\n".encode("utf-8", "replace"), _checker_type(route), FRESH)
+    if isinstance(error, Unbound) and route.family is Family.RESULT:
+        error.detail = f"Required request parameter '{error.name}' for method parameter type {error.kind} is not present"
     if route.family is Family.RESULT:
         return as_json({"code": error.code, "message": error.text, "data": error.detail}, error.status)
     if isinstance(error, MissingParameter):
-        return _missing(route.family, error, request)
+        return _missing(route.family, error, request, version)
+    if isinstance(error, Unconvertible):
+        error = _unconverted(route.family, error, version)
     if route.family is Family.NAMING:
         return text(error.detail, error.status)
-    return text(f"caused: {error.detail};", error.status)
+    kind = TEXT if version.is_2 or route.family is not Family.CONFIG else CONFIG_JSON
+    return Response(error.status, f"caused: {error.detail};".encode("utf-8", "replace"), kind)
 
 
-def _missing(family: Family, error: MissingParameter, request: Request) -> Response:
+def _filtered(error: Filtered, call: Call) -> str:
+    """The filters' own failures, as the filters around them tell it."""
+    if error.status != 500:
+        return error.detail
+    if call.request.path.startswith("/nacos/v2/") and not call.domain.version.is_2:
+        return "Handle API Compatibility failed, please see log for detail."
+    told = f"ErrCode:400, ErrMsg:{error.detail}"
+    return told if "/v3/" in call.request.path else f"Server failed, caused: {told};caused: {error.detail};"
+
+
+def _unconverted(family: Family, error: Unconvertible, version: Version) -> NacosError:
+    what = f"Failed to convert value of type 'java.lang.String' to required type '{error.kind}'; "
+    if version.is_2:
+        told = f"{what}nested exception is java.lang.NumberFormatException: {error.why};caused: {error.why}"
+    else:
+        told = f"Method parameter '{error.name}': {what}{error.why};caused: {error.why}"
+    return NacosError(500, f"caused: {told};") if family is Family.NAMING else NacosError(400, told)
+
+
+def _checker_type(route: Route) -> str:
+    return CONFIG_JSON if route.family is Family.CONFIG else ""
+
+
+def _missing(family: Family, error: MissingParameter, request: Request, version: Version) -> Response:
     if family is Family.NAMING:
-        return text(f"Param '{error.name}' is required.", 400)
-    message = f"Required request parameter '{error.name}' for method parameter type String is not present"
-    return spring_error(400, message, request.path)
+        unbound = f"Parameter '{error.name}' is missing"
+        return text(unbound if isinstance(error, Unbound) else f"Param '{error.name}' is required.", 400)
+    if not version.is_2:
+        return spring_error(400, f"Required parameter '{error.name}' is not present.", request.path)
+    wanted = f"Required request parameter &#39;{error.name}&#39; for method parameter type {error.kind}"
+    return text(f"caused: {wanted} is not present;", 500)
 
 
 def spring_error(status: int, message: str, path: str) -> Response:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from harness.emulators.nacos import names
 from harness.emulators.nacos.auth.gate import Resource
 from harness.emulators.nacos.domain import Domain
-from harness.emulators.nacos.http.message import Request, Response
+from harness.emulators.nacos.http.message import Request, Response, as_json
 
 if TYPE_CHECKING:
     from harness.emulators.nacos.site import Site
@@ -36,6 +36,11 @@ class Call(NamedTuple):
     def domain(self) -> Domain:
         """The state behind all transports."""
         return self.site.domain
+
+    def rest_result(self, data: Any, message: str | None = None, code: int = 200) -> Response:
+        """The envelope of v1's console, configuration and auth calls; 3.x tells `noRight` in it as well."""
+        envelope = {"code": code, "message": message, "data": data}
+        return as_json(envelope if self.domain.version.is_2 else {**envelope, "noRight": False})
 
 
 Run = Callable[[Call], Response | Awaitable[Response]]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.emulators.nacos.domain import VERSION
 from harness.emulators.nacos.http.routes import Call
 from harness.emulators.nacos.naming.beats import is_http_client
 
@@ -48,6 +47,22 @@ SWITCHES: dict[str, Any] = {
 }
 
 
+#: The kinds of health checks with their settings as they come.
+CHECKERS: dict[str, Any] = {
+    "TCP": {},
+    "HTTP": {"path": "", "headers": "", "expectedResponseCode": 200},
+    "MYSQL": {"user": None, "pwd": None, "cmd": None},
+    "NONE": {},
+}
+
+
+def switches(call: Call) -> dict[str, Any]:
+    """The switches as they stand."""
+    if not call.domain.version.is_2:
+        return SWITCHES
+    return {name: value for name, value in SWITCHES.items() if name != "doubleWriteEnabled"}
+
+
 def metrics(call: Call) -> dict[str, Any]:
     """`UP`, and with `onlyStatus=false` the counts."""
     only_status = call.request.flag("onlyStatus", True)
@@ -83,7 +98,7 @@ def member(call: Call) -> dict[str, Any]:
         "ip": identity.host,
         "port": identity.port,
         "state": "UP",
-        "extendInfo": {"version": VERSION, "raftPort": str(identity.port - 1000), "readyToUpgrade": True},
+        "extendInfo": {"version": call.domain.version.number, "raftPort": str(identity.port - 1000), "readyToUpgrade": True},
         "address": identity.address,
         "failAccessCnt": 0,
         "abilities": {"remoteAbility": {"supportRemoteConnection": True, "grpcReportEnabled": True}},
@@ -95,7 +110,7 @@ def server_state(call: Call) -> dict[str, str | None]:
     """What the server tells of itself: flat strings."""
     enabled = "true" if call.domain.gate.enabled else "false"
     return {
-        "version": VERSION,
+        "version": call.domain.version.number,
         "standalone_mode": "standalone",
         "startup_mode": "standalone",
         "function_mode": None,

@@ -7,7 +7,7 @@ from typing import Any
 
 from harness.emulators.nacos.errors import NacosError
 from harness.emulators.nacos.http import account_calls as calls
-from harness.emulators.nacos.http.message import Response, as_json, rest_result, text
+from harness.emulators.nacos.http.message import Response, as_json, text
 from harness.emulators.nacos.http.router import credentials_of
 from harness.emulators.nacos.http.routes import Call, Family, Route, console_resource
 
@@ -39,12 +39,12 @@ def create_admin(call: Call) -> Response:
     except NacosError as error:
         if error.status != 409:
             raise
-        return rest_result(None, error.detail, 409)
+        return call.rest_result(None, error.detail, 409)
 
 
 def wrapped(act: Callable[[Call], Any]) -> Callable[[Call], Response]:
     """An operation's answer in the envelope."""
-    return lambda call: rest_result(act(call))
+    return lambda call: call.rest_result(act(call))
 
 
 def bare(act: Callable[[Call], Any]) -> Callable[[Call], Response]:

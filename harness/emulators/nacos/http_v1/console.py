@@ -5,7 +5,7 @@ from __future__ import annotations
 from harness.emulators.nacos.errors import MissingParameter, NacosError
 from harness.emulators.nacos.http import namespace_calls as calls
 from harness.emulators.nacos.http import site_info
-from harness.emulators.nacos.http.message import Response, as_json, rest_result, text
+from harness.emulators.nacos.http.message import Response, as_json, text
 from harness.emulators.nacos.http.routes import Call, Family, Route, console_resource
 
 
@@ -21,12 +21,12 @@ def health(call: Call) -> Response:
 
 def nothing(call: Call) -> Response:
     """Announcements and guides: there are none."""
-    return rest_result("")
+    return call.rest_result("")
 
 
 def list_namespaces(call: Call) -> Response:
     """Every namespace."""
-    return rest_result(calls.listing(call))
+    return call.rest_result(calls.listing(call))
 
 
 def get_namespace(call: Call) -> Response:

@@ -31,28 +31,28 @@ def get(call: Call) -> str:
 def search_detail(call: Call) -> dict[str, Any]:
     """A page of configurations that a search leaves."""
     found = configs.find_all(call, V2, blur=configs.is_blur(call.request))
-    return page_object([configs.basic_v1(entry) for entry in found], call.request)
+    return page_object([configs.basic_v1(entry, call.domain.version) for entry in found], call.request)
 
 
 def history(call: Call) -> dict[str, Any]:
     """A page of a configuration's rows."""
-    return page_object([histories.row_v1(record) for record in histories.of_key(call, V2)], call.request)
+    return page_object([histories.row_v1(record, call.domain.version) for record in histories.of_key(call, V2)], call.request)
 
 
 def history_row(call: Call) -> dict[str, Any]:
     """One row."""
-    return histories.row_v1(histories.one(call, V2))
+    return histories.row_v1(histories.one(call, V2), call.domain.version)
 
 
 def previous(call: Call) -> dict[str, Any] | None:
     """The last change of a configuration."""
     record = histories.previous(call, V2)
-    return histories.row_v1(record) if record else None
+    return histories.row_v1(record, call.domain.version) if record else None
 
 
 def of_namespace(call: Call) -> list[dict[str, Any]]:
     """Every configuration of a namespace."""
-    return [configs.basic_v1(entry) for entry in histories.configs_of_namespace(call, V2)]
+    return [configs.basic_v1(entry, call.domain.version) for entry in histories.configs_of_namespace(call, V2)]
 
 
 CONFIG, HISTORY = "/v2/cs/config", "/v2/cs/history"

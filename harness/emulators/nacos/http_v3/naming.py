@@ -11,7 +11,7 @@ from harness.emulators.nacos.http.routes import Call, Route, console_resource, n
 from harness.emulators.nacos.http.services import page, page_object
 from harness.emulators.nacos.http.wrap import data_route
 from harness.emulators.nacos.http_v1.service import SELECTOR_TYPES
-from harness.emulators.nacos.http_v2.naming import switches, updated
+from harness.emulators.nacos.http_v2.naming import updated
 from harness.emulators.nacos.naming.model import Instance, ServiceKey
 from harness.emulators.nacos.naming.registry import Subscriber
 
@@ -60,7 +60,7 @@ def selector_types(call: Call) -> list[str]:
 
 def checkers(call: Call) -> dict[str, Any]:
     """The kinds of health checks."""
-    return {kind: {"type": kind} for kind in ("TCP", "HTTP", "MYSQL", "NONE")}
+    return site_info.CHECKERS
 
 
 # -- clients -----------------------------------------------------------------------------------------------------------
@@ -122,7 +122,7 @@ def admin_routes(prefix: str) -> tuple[Route, ...]:
         data_route("PUT", f"{prefix}/ns/health/instance", instances.set_health, naming_resource),
         data_route("GET", f"{prefix}/ns/health/checkers", checkers, console_resource),
         data_route("GET", f"{prefix}/ns/ops/metrics", site_info.metrics, console_resource),
-        data_route("GET", f"{prefix}/ns/ops/switches", switches, console_resource),
+        data_route("GET", f"{prefix}/ns/ops/switches", site_info.switches, console_resource),
         data_route("GET", f"{client}/list", clients.ids, console_resource),
         data_route("GET", client, clients.summary, console_resource),
         data_route("GET", f"{client}/publish/list", published, console_resource),

@@ -71,9 +71,8 @@ class Registry:
             service = self.services[key] = Service(key, ephemeral, self.clock.monotonic())
         if service.ephemeral != ephemeral:
             kind, other = ("ephemeral", "persistent") if ephemeral else ("persistent", "ephemeral")
-            raise invalid(
-                f"Current service {key.grouped} is {other} service, can't register {kind} instance.", code=21004
-            )
+            why = f"Current service {key.grouped} is {other} service, can't register {kind} instance."
+            raise NacosError(400, f"errCode: 400, errMsg: {why} ")
         return service
 
     def deregister(self, key: ServiceKey, client_id: str) -> bool:
