@@ -64,7 +64,8 @@ class Disk:
         kept = {name: json.loads(body) for name, body in self._db.execute("SELECT name, body FROM state")}
         accounts = _accounts(kept["accounts"]) if "accounts" in kept else domain.accounts.state
         spaces = {one["id"]: Namespace(**one) for one in kept.get("namespaces", [])} or domain.namespaces.all
-        domain.restore(Snapshot(naming, self._load_config(), accounts, spaces))
+        locks = {(kind, key): until for kind, key, until in kept.get("locks", [])}
+        domain.restore(Snapshot(naming, self._load_config(), accounts, spaces, locks))
 
     def attach(self, domain: Domain) -> None:
         """From now on keep what is written. (Service changes come by `service_changed`.)"""
@@ -72,6 +73,7 @@ class Disk:
         domain.config.written = self._config_written
         domain.accounts.written = self._accounts_written
         domain.namespaces.written = self._namespaces_written
+        domain.locks.written = self._locks_written
 
     def _load_config(self) -> ConfigState:
         state = ConfigState()
@@ -137,6 +139,9 @@ class Disk:
     def _namespaces_written(self) -> None:
         self._write_state("namespaces", [asdict(one) for one in self._domain.namespaces.all.values()])
 
+    def _locks_written(self) -> None:
+        self._write_state("locks", [[*name, until] for name, until in self._domain.locks.held.items()])
+
     def _write_state(self, name: str, value: Any) -> None:
         self._db.execute("INSERT OR REPLACE INTO state VALUES (?, ?)", (name, json.dumps(value)))
 
@@ -152,6 +157,7 @@ class Disk:
             self._write_history(state.history)
             self._accounts_written()
             self._namespaces_written()
+            self._locks_written()
 
 
 def _entry(loaded: dict[str, Any]) -> Entry:

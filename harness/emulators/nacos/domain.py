@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from harness.clock import Clock
+from harness.emulators.nacos import names
 from harness.emulators.nacos.auth.accounts import Accounts, AccountState
 from harness.emulators.nacos.auth.gate import Gate
 from harness.emulators.nacos.auth.tokens import Tokens
 from harness.emulators.nacos.config.listeners import Listeners
+from harness.emulators.nacos.config.model import ConfigKey
 from harness.emulators.nacos.config.store import ConfigState, ConfigStore
+from harness.emulators.nacos.locks import LockKey, Locks
 from harness.emulators.nacos.namespaces import Namespace, Namespaces
 from harness.emulators.nacos.naming import snapshot as naming_snapshot
 from harness.emulators.nacos.naming.beats import Beats
+from harness.emulators.nacos.naming.model import ServiceKey
 from harness.emulators.nacos.naming.registry import Registry
 from harness.emulators.nacos.version import EVERYTHING, Version
+from harness.emulators.nacos.watches import Named, Watches
 
 DEFAULT_USER = ("nacos", "nacos")
 
@@ -42,6 +48,7 @@ class Snapshot(NamedTuple):
     config: ConfigState
     accounts: AccountState
     namespaces: dict[str, Namespace]
+    locks: dict[LockKey, int]
 
 
 class Domain:
@@ -62,6 +69,9 @@ class Domain:
         self.beats = Beats(self.registry)
         self.config = ConfigStore(clock)
         self.listeners = Listeners()
+        self.locks = Locks(clock)
+        self.service_watches = Watches(clock, self._services, service_text)
+        self.config_watches = Watches(clock, self._configs, config_text)
         self.accounts = Accounts()
         self.namespaces = Namespaces()
         self.gate = Gate(self.accounts, Tokens(clock, secret=token_secret), auth is not None, *identity)
@@ -73,6 +83,16 @@ class Domain:
         self.beats.expire()
         self.registry.clean()
         self.config.clean()
+        self.service_watches.clean()
+        self.config_watches.clean()
+
+    def _services(self, namespace: str) -> Iterable[Named]:
+        return (named_service(service.key) for service in self.registry.in_namespace(namespace))
+
+    def _configs(self, namespace: str) -> Iterable[Named]:
+        state, tenant = self.config.state, names.tenant_of(namespace)
+        keys = dict.fromkeys((*state.entries, *state.grays, *(key for key, held in state.tagged.items() if held)))
+        return (named_config(key) for key in keys if key.tenant == tenant)
 
     def snapshot(self) -> Snapshot:
         """The state to come back to."""
@@ -81,6 +101,7 @@ class Domain:
             self.config.save(),
             self.accounts.state.copy(),
             dict(self.namespaces.all),
+            dict(self.locks.held),
         )
 
     def restore(self, saved: Snapshot) -> None:
@@ -89,6 +110,28 @@ class Domain:
         self.config.restore(saved.config)
         self.accounts.state = saved.accounts.copy()
         self.namespaces.all = dict(saved.namespaces)
+        self.locks.held = dict(saved.locks)
+
+
+def named_service(key: ServiceKey) -> Named:
+    """A service as patterns match it."""
+    return Named(*key)
+
+
+def named_config(key: ConfigKey) -> Named:
+    """A configuration as patterns match it."""
+    return Named(key.tenant or names.PUBLIC, key.group, key.data_id)
+
+
+def service_text(named: Named) -> str:
+    """`namespace@@group@@service` (`NamingUtils.getServiceKey`)."""
+    return names.SPLITTER.join(named)
+
+
+def config_text(named: Named) -> str:
+    """`dataId+group+namespace`, with `+` and `%` escaped (`GroupKey2`)."""
+    parts = (named.name, named.group, named.namespace)
+    return "+".join(part.replace("%", "%25").replace("+", "%2B") for part in parts)
 
 
 def split_identity(identity: str | None) -> tuple[str, str]:

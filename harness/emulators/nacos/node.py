@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from harness.clock import Clock, ShiftedClock
 from harness.emulators.nacos import http_v1, http_v2, http_v3
@@ -14,6 +14,7 @@ from harness.emulators.nacos.controls import Controls
 from harness.emulators.nacos.domain import Domain, Identity, split_identity
 from harness.emulators.nacos.faults import Faults
 from harness.emulators.nacos.grpc.connections import Connections
+from harness.emulators.nacos.grpc.fuzzy_pushing import FuzzyPusher
 from harness.emulators.nacos.grpc.hub import GrpcHub
 from harness.emulators.nacos.grpc.pushing import Pusher
 from harness.emulators.nacos.grpc.transport import Link
@@ -22,7 +23,6 @@ from harness.emulators.nacos.http.long_polls import LongPolls
 from harness.emulators.nacos.http.message import Request, Response
 from harness.emulators.nacos.http.protocol import HttpProtocol
 from harness.emulators.nacos.http.router import Router
-from harness.emulators.nacos.naming.model import ServiceKey
 from harness.emulators.nacos.ports import listen, listen_pair
 from harness.emulators.nacos.site import Site
 from harness.emulators.nacos.udp import UdpPusher
@@ -32,6 +32,7 @@ from harness.errors import SpecError
 if TYPE_CHECKING:
     from harness.emulators.nacos.disk import Disk
 
+T = TypeVar("T")
 #: Seconds between looks at heart-beats and unanswered pushes.
 TICK_SECONDS = 0.5
 
@@ -87,6 +88,9 @@ class Node:
         self.site = Site(domain, identity, Connections(), Faults(), LongPolls(), UdpPusher(domain))
         self.hub = GrpcHub(domain, self.site.connections, self.site.faults)
         self.pusher = Pusher(domain, self.site.connections, self.hub)
+        self.fuzzy = FuzzyPusher(domain, self.site.connections)
+        self.hub.acknowledged = self.fuzzy.acknowledged
+        self.hub.disconnected = self.fuzzy.disconnected
         self.pusher.also_services.append(self.site.udp.service_changed)
         self.pusher.also_configs.append(self.site.polls.changed)
         self.controls = Controls(self.site)
@@ -113,13 +117,14 @@ class Node:
         self._ticker = asyncio.create_task(self._tick())
 
     def _listen_to_changes(self) -> None:
-        domain, disk, push = self.site.domain, self._disk, self.pusher.service_changed
-        domain.config.changed = self.pusher.config_changed
-        domain.registry.changed = push
-        domain.registry.subscribed = self.pusher.subscribed
+        domain, disk = self.site.domain, self._disk
+        services = [self.pusher.service_changed, self.fuzzy.service_changed]
         if disk is not None:
             self.controls.replaced = disk.rewrite
-            domain.registry.changed = lambda key: _each(key, disk.service_changed, push)
+            services.insert(0, disk.service_changed)
+        domain.registry.changed = lambda key: _each(key, services)
+        domain.registry.subscribed = self.pusher.subscribed
+        domain.config.changed = lambda key: _each(key, (self.pusher.config_changed, self.fuzzy.config_changed))
 
     def _application(self, request: Request) -> Response | Awaitable[Response]:
         if request.path.startswith(control.PREFIX):
@@ -131,6 +136,7 @@ class Node:
             await asyncio.sleep(TICK_SECONDS)
             self.site.domain.tick()
             self.pusher.tick()
+            self.fuzzy.tick()
             self.site.udp.tick()
 
     async def stop(self) -> None:
@@ -150,7 +156,7 @@ class Node:
             self._disk.close()
 
 
-def _each(key: ServiceKey, *told: Callable[[ServiceKey], None]) -> None:
+def _each(key: T, told: Iterable[Callable[[T], None]]) -> None:
     for tell in told:
         tell(key)
 

@@ -56,7 +56,6 @@ def run(
 
 def calm_collector() -> None:
     """Collect garbage rarely, and never what was imported: a full collection amid a push holds all clients up."""
-    gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)
 

@@ -75,7 +75,7 @@ class GrpcClient:
             for message in self.responses:
                 kind, body = message.metadata.type, json.loads(message.body.value)
                 self.pushes.append((kind, body))
-                if self.acknowledge:
+                if self.acknowledge and "requestId" in body:
                     self.send("AnyResponse", {"requestId": body["requestId"], "resultCode": 200})
         except grpc.RpcError:
             return

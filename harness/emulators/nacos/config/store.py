@@ -88,6 +88,10 @@ class ConfigStore:
         found = self.get(key, ip=ip, auto_tag=tag)
         return found.entry.md5 if found else ""
 
+    def exists(self, key: ConfigKey) -> bool:
+        """Whether there is any variant of it."""
+        return key in self.state.entries or key in self.state.grays or bool(self.state.tagged.get(key))
+
     def by_id(self, config_id: int) -> Entry | None:
         """The entry with this id."""
         return next((entry for entry in self.state.entries.values() if entry.id == config_id), None)

@@ -42,9 +42,13 @@ class Handler:
 
 
 class Failed(Exception):
-    """Answer with the handler's own response type and an error code (what the server's response objects do)."""
+    """Answer with the handler's own response type and an error code (what the server's response objects do).
 
-    def __init__(self, code: int, message: str) -> None:
+    `fields` are members of the response that it has even so.
+    """
+
+    def __init__(self, code: int, message: str, fields: dict[str, Any] | None = None) -> None:
         self.code = code
         self.message = message
+        self.fields = fields or {}
         super().__init__(message)

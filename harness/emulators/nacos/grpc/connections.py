@@ -10,10 +10,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.emulators.nacos.grpc import wire
-from harness.emulators.nacos.grpc.transport import Link, Stream
+from harness.emulators.nacos.grpc.stream import Stream
+from harness.emulators.nacos.grpc.transport import Link
 
 #: How many pushes the server remembers for tests to look at.
 PUSH_LOG = 10_000
+#: Bytes that wait for a client that does not read; beyond them pushes are left to the retries.
+LAZY_BACKLOG = 1 << 20
 
 
 @dataclass(slots=True)
@@ -111,7 +114,6 @@ class Connections:
         if connection is not None:
             self.by_id.pop(connection.id, None)
             connection.registered = False
-            connection.pending.clear()
         return connection
 
     def of(self, link: Link) -> Connection:
@@ -133,15 +135,32 @@ class Connections:
 
     def push(self, connection: Connection, type_name: str, module: str, fields: bytes, subject: str = "") -> Push:
         """Send a request to the client; `fields` are the JSON members after the common ones, with the closing brace."""
-        number = str(next(self._numbers))
-        record = Push(connection.id, type_name, subject, number, time.monotonic())
-        connection.pending[number] = record
-        self.log.append(record)
-        stream = connection.stream
-        if stream is not None:
-            head = b'{"headers":{},"requestId":"%b","module":"%b"' % (number.encode(), module.encode())
-            stream.send_parts(wire.encode_head(type_name, len(head) + len(fields)) + head, fields)
-        return record
+        return self.push_all((connection,), type_name, module, fields, subject)[0]
+
+    def push_all(
+        self, connections: Iterable[Connection], type_name: str, module: str, fields: bytes, subject: str = ""
+    ) -> list[Push]:
+        """Send one request to many clients: all but its number is made once. The books are kept when all is sent."""
+        now = time.monotonic()
+        numbered = self._send_all(connections, type_name, b'","module":"%b"%b' % (module.encode(), fields))
+        made = []
+        for connection, number in numbered:
+            record = connection.pending[number] = Push(connection.id, type_name, subject, number, now)
+            made.append(record)
+        self.log.extend(made)
+        return made
+
+    def _send_all(self, connections: Iterable[Connection], type_name: str, tail: bytes) -> list[tuple[Connection, str]]:
+        heads: dict[int, bytes] = {}
+        numbered = []
+        for connection, number in zip(connections, self._numbers, strict=False):
+            text = b"%d" % number
+            head = heads.get(len(text)) or heads.setdefault(len(text), _head(type_name, len(text) + len(tail)))
+            stream = connection.stream
+            if stream is not None and stream.backlog < LAZY_BACKLOG:
+                stream.send_parts(head + text, tail)
+            numbered.append((connection, text.decode()))
+        return numbered
 
     def acknowledge(self, connection: Connection, request_id: str) -> Push | None:
         """The client answered; requests are matched by their id alone, the type of the answer varies by SDK."""
@@ -162,3 +181,11 @@ class Connections:
         for connection, push in late:
             del connection.pending[push.request_id]
         return late
+
+
+def _head(type_name: str, rest: int) -> bytes:
+    """A pushed request up to its number, framed for gRPC; `rest` bytes of JSON follow."""
+    start = b'{"headers":{},"requestId":"'
+    payload = wire.encode_head(type_name, len(start) + rest)
+    size = len(payload) + len(start) + rest
+    return b"\x00" + size.to_bytes(4, "big") + payload + start

@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 import logging
 import time
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from harness.emulators.nacos.auth.gate import Credentials
 from harness.emulators.nacos.domain import Domain
-from harness.emulators.nacos.errors import NacosError
+from harness.emulators.nacos.errors import IllegalParameter, NacosError
 from harness.emulators.nacos.faults import Faults
 from harness.emulators.nacos.grpc import wire
-from harness.emulators.nacos.grpc.body import Body, read
+from harness.emulators.nacos.grpc.body import BAD_BODY, Body, read
 from harness.emulators.nacos.grpc.calls import Call, Failed, Handler, Raw
-from harness.emulators.nacos.grpc.connections import Connection, Connections
+from harness.emulators.nacos.grpc.connections import Connection, Connections, Push
 from harness.emulators.nacos.grpc.handlers import BY_TYPE
-from harness.emulators.nacos.grpc.transport import INTERNAL, UNAVAILABLE, Link, Stream
+from harness.emulators.nacos.grpc.stream import UNAVAILABLE, UNKNOWN, Stream
+from harness.emulators.nacos.grpc.transport import Link
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +27,7 @@ log = logging.getLogger(__name__)
 UNREGISTERED, NO_HANDLER = 301, 302
 
 #: What this server can do, told to clients that negotiate.
-ABILITIES = {"supportPersistentInstanceByGrpc": True, "fuzzyWatch": False, "lock": False, "mcp": False}
+ABILITIES = {"supportPersistentInstanceByGrpc": True, "fuzzyWatch": True, "lock": True, "mcp": False}
 _ABILITIES = f',"abilityTable":{json.dumps(ABILITIES)}}}'.encode()
 
 
@@ -35,6 +38,9 @@ class GrpcHub:
         self.domain = domain
         self.connections = connections
         self.faults = faults
+        #: Told each push that a client answered, and each connection whose state goes.
+        self.acknowledged: Callable[[Connection, Push], None] = lambda connection, push: None
+        self.disconnected: Callable[[Connection], None] = lambda connection: None
 
     # -- connections -------------------------------------------------------------------------------------------------
 
@@ -51,6 +57,10 @@ class GrpcHub:
     def _drop_state(self, connection: Connection) -> None:
         self.domain.registry.disconnect(connection.id)
         self.domain.listeners.disconnect(connection.id)
+        self.domain.service_watches.disconnect(connection.id)
+        self.domain.config_watches.disconnect(connection.id)
+        self.disconnected(connection)
+        connection.pending.clear()
 
     def unregister(self, connection: Connection) -> None:
         """Send a client away: what it published goes at once, its transport is closed."""
@@ -76,7 +86,9 @@ class GrpcHub:
             if payload.type == "ConnectionSetupRequest":
                 self._set_up(connection, stream, body)
             else:
-                self.connections.acknowledge(connection, body.text("requestId"))
+                push = self.connections.acknowledge(connection, body.text("requestId"))
+                if push is not None:
+                    self.acknowledged(connection, push)
         except (ValueError, NacosError) as error:
             log.warning("%s sent a bad stream message: %s", connection.id, error)
 
@@ -114,7 +126,7 @@ class GrpcHub:
         try:
             payload = wire.decode(message)
         except ValueError:
-            call.finish(INTERNAL, "Invalid protobuf byte sequence")
+            call.finish(UNKNOWN, "Application error processing RPC")
             return
         if payload.type == "HealthCheckRequest" and not connection.registered:
             # py 2.0.11 takes errorCode 301 for healthy and would never redo its registrations
@@ -136,32 +148,34 @@ class GrpcHub:
         return self._run(connection, handler, payload)
 
     def _run(self, connection: Connection, handler: Handler, payload: wire.Payload) -> bytes:
-        request_id = ""
         try:
             body = read(payload.body)
-            request_id = body.text("requestId")
             user = self._admit(handler, payload, body)
             call = Call(self.domain, self.connections, connection, payload.headers, body, user)
-            return _response(handler.response, handler.run(call), request_id)
+            return _response(handler.response, handler.run(call))
         except Failed as failed:
-            return _error(handler.response, failed.code, failed.message, request_id)
+            return _error(handler.response, failed.code, failed.message, failed.fields)
         except NacosError as error:
-            return _error("ErrorResponse", error.status, error.detail, request_id)
+            # a handler that throws shows its code twice, a body that can't be read does not
+            result = {} if error.code == BAD_BODY else {"resultCode": error.status}
+            return _error("ErrorResponse", error.status, error.detail, result)
         except Exception as error:
             log.exception("%s of %s failed", payload.type, connection.id)
-            return _error("ErrorResponse", 500, f"{type(error).__name__}", request_id)
+            return _error("ErrorResponse", 500, f"{type(error).__name__}")
 
     def _admit(self, handler: Handler, payload: wire.Payload, body: Body) -> str:
         """Check the parameters, then the permission: both answer in the handler's own response type."""
         try:
             if handler.check is not None:
-                handler.check(body)
+                _checked(handler.check, body)
             if handler.resource is None:
                 return ""
             return self.domain.gate.check(
                 credentials(payload.headers, self.domain.gate.identity_key), handler.action, handler.resource(body)
             )
         except NacosError as error:
+            if error.code == BAD_BODY:
+                raise
             raise Failed(error.status, error.detail) from error
 
 
@@ -172,16 +186,24 @@ def credentials(headers: dict[str, str], identity_key: str) -> Credentials:
     return Credentials(token, headers.get("username", ""), headers.get("password", ""), identity)
 
 
-def _response(type_name: str, fields: dict[str, Any], request_id: str = "") -> bytes:
-    members = [f'"resultCode":200,"errorCode":0,"success":true,"requestId":{json.dumps(request_id)}']
-    members += [f"{json.dumps(name)}:{_json(value)}" for name, value in fields.items()]
-    return wire.encode(type_name, ("{" + ",".join(members) + "}").encode("utf-8", "replace"))
+def _checked(check: Callable[[Body], None], body: Body) -> None:
+    try:
+        check(body)
+    except IllegalParameter as error:
+        raise IllegalParameter(f"Param check invalid:{error.detail}") from None
+
+
+def _response(type_name: str, fields: dict[str, Any]) -> bytes:
+    """The answer to a unary call; it carries no request id, as on the server."""
+    members = [f"{json.dumps(name)}:{_json(value)}," for name, value in fields.items()]
+    text = f'{{"resultCode":200,"errorCode":0,{"".join(members)}"success":true}}'
+    return wire.encode(type_name, text.encode("utf-8", "replace"))
 
 
 def _json(value: Any) -> str:
     return value if isinstance(value, Raw) else json.dumps(value, separators=(",", ":"))
 
 
-def _error(type_name: str, code: int, message: str, request_id: str = "") -> bytes:
-    fields = {"resultCode": 500, "errorCode": code, "message": message, "success": False, "requestId": request_id}
-    return wire.encode(type_name, json.dumps(fields).encode())
+def _error(type_name: str, code: int, message: str, more: Mapping[str, Any] = MappingProxyType({})) -> bytes:
+    fields = {"resultCode": 500, "errorCode": code, "message": message, **more, "success": False}
+    return wire.encode(type_name, json.dumps(fields, separators=(",", ":")).encode())

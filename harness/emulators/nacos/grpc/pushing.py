@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from harness.emulators.nacos.config.model import ConfigKey
 from harness.emulators.nacos.domain import Domain
-from harness.emulators.nacos.grpc.connections import Connections
+from harness.emulators.nacos.grpc.connections import Connection, Connections
 from harness.emulators.nacos.grpc.hub import GrpcHub
 from harness.emulators.nacos.naming.model import ServiceKey
 from harness.emulators.nacos.naming.registry import Subscriber
@@ -85,16 +85,18 @@ class Pusher:
     def _push_service(self, key: ServiceKey, subscribers: Mapping[str, Subscriber]) -> None:
         """Every subscriber of one flush gets the same `lastRefTime`; each spelling of clusters is rendered once."""
         reference = self._domain.registry.next_ref()
-        rendered: dict[str, bytes] = {}
-        subject = _subject(key)
-        for subscriber in list(subscribers.values()):
+        for clusters, reached in self._by_spelling(subscribers.values()).items():
+            fields = self._service_fields(key, clusters, reference)
+            self._connections.push_all(reached, NOTIFY_NAMING, "naming", fields, _subject(key))
+
+    def _by_spelling(self, subscribers: Iterable[Subscriber]) -> dict[str, list[Connection]]:
+        """The connections among them, by the clusters they asked for."""
+        found: dict[str, list[Connection]] = {}
+        for subscriber in subscribers:
             connection = self._connections.by_id.get(subscriber.client_id)
-            if connection is None:
-                continue
-            fields = rendered.get(subscriber.clusters)
-            if fields is None:
-                fields = rendered[subscriber.clusters] = self._service_fields(key, subscriber.clusters, reference)
-            self._connections.push(connection, NOTIFY_NAMING, "naming", fields, subject)
+            if connection is not None:
+                found.setdefault(subscriber.clusters, []).append(connection)
+        return found
 
     def _service_fields(self, key: ServiceKey, clusters: str, reference: int) -> bytes:
         info = self._domain.registry.view(key, clusters).to_json(reference, grouped=False)
@@ -103,12 +105,13 @@ class Pusher:
     def _flush_configs(self) -> None:
         changed, self._configs = self._configs, {}
         for key in changed:
-            rendered: dict[str, bytes] = {}
-            for connection_id, (tenant, _) in list(self._domain.listeners.of(key).items()):
+            by_tenant: dict[str, list[Connection]] = {}
+            for connection_id, (tenant, _) in self._domain.listeners.of(key).items():
                 connection = self._connections.by_id.get(connection_id)
                 if connection is not None:
-                    fields = rendered.get(tenant) or rendered.setdefault(tenant, _config_fields(key, tenant))
-                    self._connections.push(connection, NOTIFY_CONFIG, "config", fields, "/".join(key))
+                    by_tenant.setdefault(tenant, []).append(connection)
+            for tenant, reached in by_tenant.items():
+                self._connections.push_all(reached, NOTIFY_CONFIG, "config", _config_fields(key, tenant), "/".join(key))
             for tell in self.also_configs:
                 tell(key)
 
@@ -121,7 +124,9 @@ class Pusher:
         self._detect_silent()
 
     def _retry_naming(self) -> None:
-        for connection, push in self._connections.overdue(NAMING_ACK_SECONDS, (NOTIFY_NAMING,)):
+        overdue = self._connections.overdue(NAMING_ACK_SECONDS, (NOTIFY_NAMING,))
+        newest = {(connection.id, push.subject): (connection, push) for connection, push in overdue}
+        for connection, push in newest.values():
             namespace, group, name = push.subject.split("/", 2)
             key = ServiceKey(namespace, group, name)
             subscriber = self._domain.registry.subscribers.get(key, {}).get(connection.id)

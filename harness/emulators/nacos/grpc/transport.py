@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import struct
-from collections import deque
 from collections.abc import Callable
 from typing import Protocol, cast
-from urllib.parse import quote
 
 import h2.config
 import h2.connection
@@ -15,20 +14,23 @@ import h2.events
 import h2.exceptions
 import h2.settings
 
-#: gRPC status codes in use.
-OK, RESOURCE_EXHAUSTED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE = 0, 8, 12, 13, 14
+from harness.emulators.nacos.grpc.stream import INTERNAL, OK, RESOURCE_EXHAUSTED, UNIMPLEMENTED, Stream
 
 #: The server's `maxInboundMessageSize`.
 MAX_MESSAGE = 10 * 1024 * 1024
-#: What may wait for a client that does not read before it is cut off.
-MAX_BACKLOG = 64 * 1024 * 1024
+#: What the transport holds for such a client before nothing more is handed to it, and nothing more is read from it.
+HIGH_WATER = 1 << 20
+#: How much of a stream's own window the quick way of reading uses up before it is given back.
+CREDIT = 1 << 18
+#: What every HTTP/2 client says first.
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
 UNARY = b"/Request/request"
 STREAM = b"/BiRequestStream/requestBiStream"
 
 #: The head of an HTTP/2 frame: length (24 bits), type, flags, stream.
 _FRAME = struct.Struct(">BHBBI")
-_HEADERS = [(b":status", b"200"), (b"content-type", b"application/grpc")]
+_WINDOW_UPDATE = struct.Struct(">BHBBII")
 _SETTINGS = {
     h2.settings.SettingCodes.MAX_CONCURRENT_STREAMS: 1000,
     h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: 1 << 20,
@@ -67,106 +69,6 @@ class Hub(Protocol):
         ...
 
 
-class Stream:
-    """One gRPC call: gathers messages, sends messages as flow control allows, ends with a status."""
-
-    __slots__ = ("_backlog", "_ending", "_link", "_unsent", "bidirectional", "buffer", "done", "id", "started")
-
-    def __init__(self, link: Link, stream_id: int, bidirectional: bool) -> None:
-        self._link = link
-        self.id = stream_id
-        self.bidirectional = bidirectional
-        self.buffer = bytearray()
-        self.started = False
-        self.done = False
-        self._unsent: deque[bytes] = deque()
-        self._backlog = 0
-        self._ending: tuple[int, str] | None = None
-
-    def send(self, message: bytes) -> None:
-        """Send one message; one that comes after the end is dropped."""
-        if self.done or self._ending:
-            return
-        self.start()
-        self._unsent.append(b"\x00" + struct.pack(">I", len(message)) + message)
-        self._backlog += len(message) + 5
-        if self._backlog > MAX_BACKLOG:
-            self._link.abort()
-            return
-        self.pump()
-
-    def send_parts(self, head: bytes, body: bytes) -> None:
-        """Send `head + body` as one message, past h2 where that is safe.
-
-        A change goes to hundreds of streams: what h2 does for a frame costs more than all the rest of a push. Flow
-        control is kept in h2's own counters. Whatever is not plain goes the usual way.
-        """
-        size, link = len(head) + len(body) + 5, self._link
-        if not self.started or self.done or self._unsent or self._ending or not link.fits(self.id, size):
-            self.send(head + body)
-            return
-        link.write_frame(self.id, b"".join((b"\x00", struct.pack(">I", size - 5), head, body)))
-
-    def reply(self, message: bytes) -> None:
-        """Answer a unary call."""
-        self.send(message)
-        self.finish(OK)
-
-    def finish(self, status: int, detail: str = "") -> None:
-        """End the call with a gRPC status."""
-        if not self.done and self._ending is None:
-            self._ending = (status, detail)
-            self.start()
-            self.pump()
-
-    def start(self) -> None:
-        """Send the response's headers, if they are not out yet."""
-        if not self.started:
-            self.started = True
-            try:
-                self._link.h2.send_headers(self.id, _HEADERS)
-            except h2.exceptions.ProtocolError:
-                self._lost()
-
-    def pump(self) -> None:
-        """Send what flow control lets through."""
-        if self.done:
-            return
-        try:
-            self._pump()
-        except h2.exceptions.ProtocolError:
-            self._lost()
-        self._link.flush()
-
-    def _lost(self) -> None:
-        """The peer reset the stream in the same read: there is nobody to tell."""
-        self.done = True
-        self._unsent.clear()
-
-    def _pump(self) -> None:
-        h2c = self._link.h2
-        while self._unsent:
-            room = h2c.local_flow_control_window(self.id)
-            if room <= 0:
-                break
-            room = min(room, h2c.max_outbound_frame_size)
-            chunk = self._unsent.popleft()
-            if len(chunk) > room:
-                self._unsent.appendleft(chunk[room:])
-                chunk = chunk[:room]
-            self._backlog -= len(chunk)
-            h2c.send_data(self.id, chunk)
-        if self._ending and not self._unsent:
-            self.done = True
-            h2c.send_headers(self.id, _trailers(*self._ending), end_stream=True)
-            self._link.forget(self)
-
-
-def _trailers(status: int, detail: str) -> list[tuple[bytes, bytes]]:
-    trailers = [(b"grpc-status", str(status).encode())]
-    return [*trailers, (b"grpc-message", quote(detail).encode())] if detail else trailers
-
-
 class Link(asyncio.Protocol):
     """One transport connection."""
 
@@ -177,15 +79,22 @@ class Link(asyncio.Protocol):
         self.peer: tuple[str, int] = ("", 0)
         self.streams: dict[int, Stream] = {}
         self._transport: asyncio.Transport | None = None
+        self._fd = -1
         self._reading = False
+        self._greeted = False
+        self._rest = b""
+        #: Whether the transport holds so much that nothing more should be handed to it.
+        self.full = False
 
     # -- asyncio -----------------------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Say hello."""
         self._transport = cast(asyncio.Transport, transport)  # uvloop's does not inherit from it
+        self._transport.set_write_buffer_limits(high=HIGH_WATER)
         peer = transport.get_extra_info("peername")
         self.peer = (str(peer[0]), int(peer[1])) if peer else ("", 0)
+        self._fd = transport.get_extra_info("socket").fileno()
         self.h2.initiate_connection()
         self.h2.increment_flow_control_window(16 << 20)
         self.flush()
@@ -199,14 +108,25 @@ class Link(asyncio.Protocol):
         self.streams.clear()
         self.hub.closed(self)
 
+    def pause_writing(self) -> None:
+        """The client does not read: what it asks for waits, and so does what it has yet to ask."""
+        self.full = True
+        if self._transport is not None:
+            self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """It reads again."""
+        self.full = False
+        if self._transport is not None:
+            self._transport.resume_reading()
+        for stream in list(self.streams.values()):
+            stream.pump()
+
     def data_received(self, data: bytes) -> None:
         """Feed the frames; a client that breaks HTTP/2 loses its connection, nobody else does."""
         self._reading = True
         try:
-            for event in self.h2.receive_data(data):
-                handle = _EVENTS.get(type(event))
-                if handle is not None:
-                    handle(self, event)
+            self._feed(data)
         except h2.exceptions.ProtocolError:
             self._reading = False
             self.flush()
@@ -214,6 +134,60 @@ class Link(asyncio.Protocol):
             return
         self._reading = False
         self.flush()
+
+    # -- receiving ---------------------------------------------------------------------------------------------------
+
+    def _feed(self, data: bytes) -> None:
+        data = self._rest + data
+        if not self._greeted:
+            self._greeted = len(data) >= len(PREFACE) or not PREFACE.startswith(data)
+            if not self._greeted:
+                self._rest = data
+                return
+            self._pass_on(data[: len(PREFACE)])
+            data = data[len(PREFACE) :]
+        self._feed_frames(data)
+
+    def _feed_frames(self, data: bytes) -> None:
+        """Whole frames go to h2, but the plain DATA of the bidirectional stream (acknowledgements) straight on.
+
+        What h2 does for such a frame costs four times as much as all the rest of an acknowledgement.
+        """
+        at, passed, end = 0, 0, len(data)
+        while end - at >= 9:
+            length = int.from_bytes(data[at : at + 3], "big")
+            after = at + 9 + length
+            if length > self.h2.max_inbound_frame_size:
+                after = end  # h2 refuses it by its head
+            elif after > end:
+                break
+            elif data[at + 3] == 0 and data[at + 4] == 0:
+                stream = self.streams.get(int.from_bytes(data[at + 5 : at + 9], "big"))
+                if stream is not None and stream.bidirectional:
+                    self._pass_on(data[passed:at])
+                    passed = after
+                    self._quick_data(stream, data[at + 9 : after])
+            at = after
+        self._rest = data[at:]
+        self._pass_on(data[passed:at])
+
+    def _pass_on(self, data: bytes) -> None:
+        for event in self.h2.receive_data(data) if data else ():
+            handle = _EVENTS.get(type(event))
+            if handle is not None:
+                handle(self, event)
+
+    def _quick_data(self, stream: Stream, data: bytes) -> None:
+        """What h2 does not know of is not in its windows either: the credit is given back past it."""
+        if stream.done or self._transport is None:
+            return
+        stream.credit += len(data)
+        if stream.credit >= CREDIT:
+            updates = (_WINDOW_UPDATE.pack(0, 4, 8, 0, number, stream.credit) for number in (0, stream.id))
+            self._transport.write(b"".join(updates))
+            stream.credit = 0
+        stream.buffer += data
+        self._read_messages(stream)
 
     # -- sending -----------------------------------------------------------------------------------------------------
 
@@ -226,20 +200,29 @@ class Link(asyncio.Protocol):
 
     def fits(self, stream_id: int, size: int) -> bool:
         """Whether one frame of this size may go out now, with nothing of h2's before it."""
+        h2c = self.h2
         return (
             not self._reading
+            and not self.full
             and self._transport is not None
-            and size <= self.h2.max_outbound_frame_size
-            and size <= self.h2.local_flow_control_window(stream_id)
+            and size <= h2c.max_outbound_frame_size
+            and size <= h2c.outbound_flow_control_window
+            and size <= h2c.streams[stream_id].outbound_flow_control_window
         )
 
-    def write_frame(self, stream_id: int, data: bytes) -> None:
-        """Write one DATA frame that `fits`."""
-        size = len(data)
+    def write_frame(self, stream_id: int, head: bytes, body: bytes) -> None:
+        """Write one DATA frame that `fits`; at once, both parts gathered by the kernel, where nothing waits."""
+        size = len(head) + len(body)
         self.h2.outbound_flow_control_window -= size
         self.h2.streams[stream_id].outbound_flow_control_window -= size
-        assert self._transport is not None
-        self._transport.write(_FRAME.pack(size >> 16, size & 0xFFFF, 0, 0, stream_id) + data)
+        head = _FRAME.pack(size >> 16, size & 0xFFFF, 0, 0, stream_id) + head
+        transport = self._transport
+        assert transport is not None
+        written = 0
+        if transport.get_write_buffer_size() == 0 and not transport.is_closing():
+            written = _write_now(self._fd, head, body)
+        if written < size + 9:
+            transport.write((head + body)[written:])
 
     def close(self) -> None:
         """Close after what is written is sent."""
@@ -321,6 +304,14 @@ class Link(asyncio.Protocol):
 
     def _terminated(self, event: h2.events.ConnectionTerminated) -> None:
         self.close()
+
+
+def _write_now(fd: int, head: bytes, body: bytes) -> int:
+    """How much of it the kernel took; a broken connection is for the transport to find."""
+    try:
+        return os.writev(fd, (head, body))
+    except OSError:
+        return 0
 
 
 _EVENTS: dict[type, Callable[[Link, h2.events.Event], None]] = {

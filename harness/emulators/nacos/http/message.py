@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl
 
 from harness.emulators.nacos import names
 from harness.emulators.nacos.errors import MissingParameter, NacosError, Unbound, Unconvertible
@@ -17,6 +18,8 @@ JSON = "application/json"
 #: Of all that v1's configuration calls answer unless they say otherwise: its filter sets it beforehand.
 CONFIG_JSON = "application/json;charset=UTF-8"
 TEXT = "text/plain;charset=UTF-8"
+
+_HALF_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 #: Status → reason, of all that is answered here.
 REASONS = {
@@ -123,17 +126,14 @@ class Request:
             raise NacosError(400, f"JSON parse error: {error}", 20002) from None
 
 
-def decode_path(raw: str) -> str:
-    """A path from the wire, percent-decoded."""
-    return unquote(raw, errors="replace") if "%" in raw else raw
-
-
 @lru_cache(maxsize=2048)
 def _parse_query(query: str) -> Mapping[str, str]:
     return _parse_form(query)
 
 
 def _parse_form(text: str) -> dict[str, str]:
+    if "%" in text and _HALF_ESCAPE.search(text):  # Tomcat drops a parameter that it can't decode
+        text = "&".join(pair for pair in text.split("&") if not _HALF_ESCAPE.search(pair))
     pairs = parse_qsl(text, keep_blank_values=True, errors="replace")
     return dict(reversed(pairs))
 

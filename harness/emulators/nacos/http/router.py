@@ -19,6 +19,7 @@ from harness.emulators.nacos.errors import (
 )
 from harness.emulators.nacos.http.message import CONFIG_JSON, JSON, REASONS, TEXT, Request, Response, as_json, text
 from harness.emulators.nacos.http.routes import Call, Family, Route
+from harness.emulators.nacos.http.target import is_suspicious
 from harness.emulators.nacos.site import Site
 from harness.emulators.nacos.version import Version
 
@@ -42,6 +43,8 @@ class Router:
 
     def __call__(self, request: Request) -> Response | Awaitable[Response]:
         """Answer one request; never raises."""
+        if is_suspicious(request.path):
+            return spring_error(400, "No message available", request.path)
         if self._site.faults.frozen:
             thawed = asyncio.Event()
             self._site.faults.hold(thawed.set)  # now, not when the coroutine first runs: the thaw may come before

@@ -72,7 +72,7 @@ def test_the_connection_is_listed(grpc_client: Clients, nacos: NacosServer) -> N
     assert (found["id"], found["version"], found["module"], found["app"]) == (connection_id, "Test:v1", "naming", "app")
 
 
-@pytest.mark.parametrize("kind", ["NoSuchRequest", "", "LockOperationRequest", "NamingFuzzyWatchRequest"])
+@pytest.mark.parametrize("kind", ["NoSuchRequest", "", "QueryMcpServerRequest", "QueryAgentCardRequest"])
 def test_unknown_types(grpc_client: Clients, kind: str) -> None:
     client = grpc_client()
     client.set_up()
@@ -329,7 +329,7 @@ def test_messages_that_are_no_protobuf(grpc_client: Clients) -> None:
     raw = client.channel.unary_unary("/Request/request", request_serializer=bytes, response_deserializer=bytes)
     with pytest.raises(grpc.RpcError) as refused:
         raw(b"\x12\xff\xff", timeout=5)
-    assert refused.value.code() is grpc.StatusCode.INTERNAL
+    assert refused.value.code() is grpc.StatusCode.UNKNOWN
     unknown = client.channel.unary_unary("/No/such", request_serializer=bytes, response_deserializer=bytes)
     with pytest.raises(grpc.RpcError) as refused:
         unknown(b"", timeout=5)

@@ -7,32 +7,35 @@ from typing import Any
 
 from harness.emulators.nacos import names
 from harness.emulators.nacos.auth.gate import Resource
+from harness.emulators.nacos.errors import NacosError
 from harness.emulators.nacos.grpc.body import Body
-from harness.emulators.nacos.grpc.calls import Call, Failed, Handler, Raw
+from harness.emulators.nacos.grpc.calls import Call, Handler, Raw
 from harness.emulators.nacos.naming.beats import http_client_id
-from harness.emulators.nacos.naming.model import Instance, ServiceKey, text_map
+from harness.emulators.nacos.naming.model import Instance, ServiceKey
 from harness.emulators.nacos.naming.registry import Subscriber
 from harness.emulators.nacos.naming.service import View
 
 
 def register_or_deregister(call: Call) -> dict[str, Any]:
     """`registerInstance` replaces what this connection publishes in the service; `deregisterInstance` drops it."""
-    key, kind = service_key(call.body), call.body.text("type")
+    key, kind = addressed(call.body), call.body.text("type")
+    if kind in ("registerInstance", "deregisterInstance") and not call.body.has("instance"):
+        raise NacosError(400, "Instance can not be null.")
     if kind == "registerInstance":
         instance = read_instance(call.body.part("instance"), key)
         call.domain.registry.register(key, call.connection.id, (instance,))
     elif kind == "deregisterInstance":
         call.domain.registry.deregister(key, call.connection.id)
     else:
-        raise Failed(400, f"Unsupported request type {kind}")
+        raise NacosError(400, f"Unsupported request type {kind}")
     return {"type": kind}
 
 
 def batch_register(call: Call) -> dict[str, Any]:
     """The list replaces what this connection publishes; an empty one drops it."""
-    key, kind = service_key(call.body), call.body.text("type")
+    key, kind = addressed(call.body), call.body.text("type")
     if kind != "batchRegisterInstance":
-        raise Failed(400, f"Unsupported request type {kind}")
+        raise NacosError(400, f"Unsupported request type {kind}")
     instances = [read_instance(part, key) for part in call.body.parts("instances")]
     call.domain.registry.register(key, call.connection.id, instances)
     return {"type": kind}
@@ -40,14 +43,14 @@ def batch_register(call: Call) -> dict[str, Any]:
 
 def persistent(call: Call) -> dict[str, Any]:
     """Persistent instances belong to no connection."""
-    key, kind = service_key(call.body), call.body.text("type")
+    key, kind = addressed(call.body), call.body.text("type")
     instance = replace(read_instance(call.body.part("instance"), key), ephemeral=False)
     if kind == "registerInstance":
         call.domain.beats.register(key, instance)
     elif kind == "deregisterInstance":
         call.domain.registry.deregister(key, http_client_id(instance.ip, instance.port, False))
     else:
-        raise Failed(400, f"Unsupported request type {kind}")
+        raise NacosError(400, f"Unsupported request type {kind}")
     return {"type": kind}
 
 
@@ -70,7 +73,7 @@ def list_services(call: Call) -> dict[str, Any]:
 
 def subscribe(call: Call) -> dict[str, Any]:
     """Start or stop being told of a service's changes; the answer shows the service in both cases."""
-    key, clusters = service_key(call.body), call.body.text("clusters")
+    key, clusters = addressed(call.body), call.body.text("clusters")
     if call.body.flag("subscribe", True):
         connection = call.connection
         subscriber = Subscriber(
@@ -98,10 +101,23 @@ def service_key(body: Body) -> ServiceKey:
     return ServiceKey(names.namespace_or_public(body.text("namespace")), group, name)
 
 
+def addressed(body: Body) -> ServiceKey:
+    """The service of a request that needs its names; raises NacosError (500) as `NamingUtils.getGroupedName` throws."""
+    for field, value in (("serviceName", body.text("serviceName")), ("groupName", service_group(body))):
+        if not value.strip():
+            raise NacosError(500, f"Param '{field}' is illegal, {field} is blank", 500)
+    return service_key(body)
+
+
+def service_group(body: Body) -> str:
+    """The group as it was sent: beside the service's name, or in it."""
+    return body.text("groupName") or body.text("serviceName").rpartition(names.SPLITTER)[0]
+
+
 def read_instance(part: Body, key: ServiceKey) -> Instance:
     """The instance of a request; its id is filled in before the blank cluster is, as the server does."""
     cluster = part.text("clusterName")
-    ip, port = part.text("ip"), int(part.number("port", 0))
+    ip, port = part.text("ip"), part.whole("port", 0)
     return Instance(
         ip=ip,
         port=port,
@@ -109,7 +125,7 @@ def read_instance(part: Body, key: ServiceKey) -> Instance:
         healthy=part.flag("healthy", True),
         enabled=part.flag("enabled", True),
         cluster=cluster or names.DEFAULT_CLUSTER,
-        metadata=text_map(part.mapping("metadata")),
+        metadata=part.text_map("metadata"),
         instance_id=part.text("instanceId") or f"{ip}#{port}#{cluster}#{key.grouped}",
     )
 
@@ -139,7 +155,7 @@ def check_batch(body: Body) -> None:
 def _check_one(part: Body) -> None:
     names.check("ip", part.text("ip"))
     names.check("clusterName", part.text("clusterName"))
-    names.check_port(str(int(part.number("port", 0))))
+    names.check_port(str(part.whole("port", 0)))
 
 
 def resource(body: Body) -> Resource:
