@@ -48,7 +48,7 @@ VALUES = (
     (r"\b\d{13}_127\.0\.0\.1_\d+\b", "<connection>"),
     (r"\beyJ[\w-]+\.[\w-]+\.[\w-]+", "<token>"),
     (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[.\d]*(Z|[+-]\d\d:?\d\d)?", "<time>"),
-    (r"(?<!\d)\d{14}(?!\d)", "<stamp>"),
+    (r"(?<=_)\d{14}(?=\.zip)", "<stamp>"),
     (r"\b\d{17,19}\b", "<id>"),
     (r"total services: \d+", "total services: <int>"),
     (r"\b1\d{12}\b", "<ms>"),

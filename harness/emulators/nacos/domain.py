@@ -66,6 +66,7 @@ class Domain:
         self.clock = clock
         self.version = version
         self.registry = Registry(clock)
+        self.registry.all_ips = version.all_ips
         self.beats = Beats(self.registry)
         self.config = ConfigStore(clock)
         self.listeners = Listeners()

@@ -322,15 +322,20 @@ _ENTRIES = {
     "- {appName: '', dataId: golden.in-2.json, desc: '', group: G, type: json}\n",
 }
 _OLD_ENTRIES = {"G/golden.in-1": "a: 1", "G/golden.in-2.json": "{}", ".meta.yml": "G.golden.in-2~json.app=old\r\n"}
-NS = {"namespaceName": "golden-move", "customNamespaceId": "golden-move", "namespaceId": "golden-move"}
+NS = {"namespaceName": "golden move", "namespaceId": "golden-move"}
 
 
-def _made() -> Step:
-    return post("/v2/console/namespace", {**NS, "namespaceId": "golden-move", "namespaceName": "golden move"})
+NAMESPACE_2, NAMESPACE_3 = "/v2/console/namespace", "/v3/admin/core/namespace"
 
 
-def _unmade() -> Step:
-    return delete("/v2/console/namespace", {"namespaceId": "golden-move"})
+def _made() -> tuple[Step, ...]:
+    """The namespace to move to: each version has one of the two calls on this port."""
+    return post(NAMESPACE_2, NS), post(NAMESPACE_3, NS)
+
+
+def _unmade() -> tuple[Step, ...]:
+    gone = {"namespaceId": "golden-move"}
+    return delete(NAMESPACE_2, gone), delete(NAMESPACE_3, gone)
 
 
 _MOVE_CASES = (
@@ -349,7 +354,7 @@ _MOVE_CASES = (
     ),
     case(
         "config-v1/import",
-        _made(),
+        *_made(),
         multipart(V1, {"import": "true", "namespace": "golden-move"}, _ENTRIES),
         multipart(V1, {"import": "true", "namespace": "golden-move"}, _ENTRIES),
         multipart(V1, {"import": "true", "namespace": "golden-move", "policy": "SKIP"}, _ENTRIES),
@@ -365,11 +370,11 @@ _MOVE_CASES = (
         multipart(V1, {"import": "true", "namespace": "golden-move", "policy": "SKIP"}, {".metadata.yml": _ENTRIES[".metadata.yml"]}),
         gone("in-1", tenant="golden-move"),
         gone("in-2.json", tenant="golden-move"),
-        _unmade(),
+        *_unmade(),
     ),
     case(
         "config-v1/clone",
-        _made(),
+        *_made(),
         published("clone", "c", type="json", appName="app", desc="d", config_tags="t"),
         get(V1, of("clone", show="all"), save={"id": "id"}),
         ask("POST", V1, {"clone": "true", "tenant": "golden-move"}, json_body=[{"cfgId": "{{id}}", "dataId": "", "group": ""}]),
@@ -387,7 +392,7 @@ _MOVE_CASES = (
         gone("clone"),
         gone("clone", tenant="golden-move"),
         delete(V1, {"dataId": "golden.cloned", "group": "H", "tenant": "golden-move"}),
-        _unmade(),
+        *_unmade(),
     ),
 )
 
@@ -600,7 +605,7 @@ def _v3(name: str, base: str, port: str) -> tuple[Case, ...]:
         ),
         case(
             f"config-{name}/import",
-            _made(),
+            *_made(),
             multipart(f"{base}/import", {"namespaceId": "golden-move"}, _ENTRIES, **at),
             multipart(f"{base}/import", {"namespaceId": "golden-move"}, _ENTRIES, **at),
             multipart(f"{base}/import", {"namespaceId": "golden-move", "policy": "SKIP"}, _ENTRIES, **at),
@@ -612,12 +617,12 @@ def _v3(name: str, base: str, port: str) -> tuple[Case, ...]:
             get(base, of3("in-1", namespaceId="golden-move"), **at),
             delete(base, of3("in-1", namespaceId="golden-move"), **at),
             delete(base, of3("in-2.json", namespaceId="golden-move"), **at),
-            _unmade(),
+            *_unmade(),
             on_2=False,
         ),
         case(
             f"config-{name}/clone",
-            _made(),
+            *_made(),
             post(base, of3(f"{key}-c", content="c", type="json", appName="app", desc="d"), **at),
             get(base, of3(f"{key}-c"), save={"id": "data.id"}, **at),
             *(
@@ -635,7 +640,7 @@ def _v3(name: str, base: str, port: str) -> tuple[Case, ...]:
             get(base, {"dataId": "golden.cloned-3", "groupName": "H", "namespaceId": "golden-move"}, **at),
             delete(base, {"dataId": "golden.cloned-3", "groupName": "H", "namespaceId": "golden-move"}, **at),
             delete(base, of3(f"{key}-c"), **at),
-            _unmade(),
+            *_unmade(),
             on_2=False,
         ),
     )

@@ -15,7 +15,7 @@ from harness.emulators.nacos.auth.gate import Resource
 from harness.emulators.nacos.config import transfer
 from harness.emulators.nacos.config.model import ConfigKey, Draft, Entry, Gray, check_tag
 from harness.emulators.nacos.config.search import Query, search
-from harness.emulators.nacos.errors import NacosError, invalid
+from harness.emulators.nacos.errors import NacosError, Unconvertible, invalid
 from harness.emulators.nacos.http import forms, multipart
 from harness.emulators.nacos.http.message import Request, Response
 from harness.emulators.nacos.http.routes import Call
@@ -88,7 +88,7 @@ def remove(call: Call, dialect: Dialect) -> bool:
 
 def remove_many(call: Call) -> bool:
     """Remove by ids; unknown ones are passed over."""
-    for config_id in ids_of(call.request.need("ids")):
+    for config_id in ids_of(call.request.present("ids", "List")):
         entry = call.domain.config.by_id(config_id)
         if entry is not None:
             call.domain.config.remove(entry.key, user=call.user, ip=forms.client_ip(call.request))
@@ -96,8 +96,12 @@ def remove_many(call: Call) -> bool:
 
 
 def ids_of(text: str) -> list[int]:
-    """A comma list of ids; raises NacosError (400)."""
-    return [names.to_int(part.strip()) for part in text.split(",") if part.strip()]
+    """A comma list of ids; raises Unconvertible."""
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    for part in parts:
+        if not names.is_int(part):
+            raise Unconvertible("ids", "java.util.List", part)
+    return [int(part) for part in parts]
 
 
 def stop_beta(call: Call, dialect: Dialect) -> bool:
@@ -127,11 +131,8 @@ def find_all(call: Call, dialect: Dialect, *, blur: bool) -> list[Entry]:
 
 
 def is_blur(request: Request) -> bool:
-    """Whether a search is a blurred one (v3's default); raises NacosError (400) for an unknown kind."""
-    kind = request.get("search", "blur")
-    if kind not in {"blur", "accurate"}:
-        raise invalid(f"search {kind!r} is neither blur nor accurate")
-    return kind == "blur"
+    """Whether a search is a blurred one: all are that don't ask for an accurate one."""
+    return request.get("search", "blur") != "accurate"
 
 
 # -- listeners ---------------------------------------------------------------------------------------------------------
@@ -150,7 +151,7 @@ def listeners_of(call: Call, dialect: Dialect) -> dict[str, str]:
 
 def listened_by(call: Call, dialect: Dialect) -> dict[str, str]:
     """`dataId+group+tenant` → md5, of everything that clients at `ip` listen to."""
-    ip, everything = call.request.need("ip"), call.request.flag("all", False)
+    ip, everything = call.request.present("ip"), call.request.flag("all", False)
     tenant = names.tenant_of(call.request.get(dialect.tenant))
     told: dict[str, str] = {}
     for connection in call.site.connections.registered():
@@ -306,7 +307,7 @@ def detail_v3(entry: Entry) -> dict[str, Any]:
         "content": entry.content,
         "desc": entry.desc,
         "encryptedDataKey": entry.encrypted_data_key,
-        "createUser": entry.create_user,
+        "createUser": entry.create_user or None,
         "createIp": entry.create_ip,
         "configTags": entry.tags,
     }
@@ -315,7 +316,8 @@ def detail_v3(entry: Entry) -> dict[str, Any]:
 def gray_v3(gray: Gray) -> dict[str, Any]:
     """A beta variant in v3's words; the rule is JSON text, as on the server."""
     rule = '{"type":"beta","version":"1.0.0","expr":"' + ",".join(gray.ips) + '","priority":2147483647}'
-    return {**detail_v3(gray.entry), "grayName": "beta", "grayRule": rule}
+    untold = dict.fromkeys(("createIp", "createUser", "encryptedDataKey", "type"))
+    return {**detail_v3(gray.entry), **untold, "grayName": "beta", "grayRule": rule}
 
 
 def not_there() -> NacosError:

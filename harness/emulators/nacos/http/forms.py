@@ -6,7 +6,7 @@ from harness.emulators.nacos import names
 from harness.emulators.nacos.config.model import ConfigKey, Draft, check_key
 from harness.emulators.nacos.errors import NacosError
 from harness.emulators.nacos.http.message import Request
-from harness.emulators.nacos.naming.model import Instance, ServiceKey, check_metadata, read_metadata
+from harness.emulators.nacos.naming.model import Instance, ServiceKey, check_metadata, check_weight, read_metadata
 
 
 def service_key(request: Request) -> ServiceKey:
@@ -41,7 +41,7 @@ def read_instance(request: Request) -> Instance:
     return Instance(
         ip=ip,
         port=port,
-        weight=names.to_float(weight) if weight else 1.0,
+        weight=check_weight(names.to_float(weight)) if weight else 1.0,
         healthy=request.flag("healthy", True),
         enabled=request.flag("enabled", request.flag("enable", True)),
         ephemeral=request.flag("ephemeral", True),

@@ -6,7 +6,6 @@ import json
 import time
 from typing import Any
 
-from harness.emulators.nacos import names
 from harness.emulators.nacos.config.model import Record
 from harness.emulators.nacos.errors import NacosError
 from harness.emulators.nacos.http import configs
@@ -22,16 +21,21 @@ def of_key(call: Call, dialect: Dialect) -> list[Record]:
 
 def one(call: Call, dialect: Dialect) -> Record:
     """The row `nid`; raises NacosError (403) if it belongs to another configuration, (404) if there is none."""
-    record = call.domain.config.record(names.to_int(call.request.need("nid")))
+    record = call.domain.config.record(_number(call, "nid"))
     return _own(call, dialect, record)
 
 
 def previous(call: Call, dialect: Dialect) -> Record | None:
     """The newest row of the configuration with this `id` (its last change), None if there is none."""
     key = configs.key_of(call, dialect)
-    wanted = names.to_int(call.request.need("id"))
+    wanted = _number(call, "id")
     rows = [record for record in call.domain.config.history(key) if record.entry.id == wanted]
     return rows[0] if rows else None
+
+
+def _number(call: Call, name: str) -> int:
+    call.request.present(name, "Long")
+    return call.request.number(name, 0, "java.lang.Long")
 
 
 def _own(call: Call, dialect: Dialect, record: Record) -> Record:
@@ -72,17 +76,26 @@ def row_v1(record: Record, version: Version, *, content: bool = True) -> dict[st
 
 def row_v3(record: Record, *, content: bool) -> dict[str, Any]:
     """A row in v3's words."""
-    more = {"content": record.entry.content, "encryptedDataKey": record.entry.encrypted_data_key} if content else {}
+    entry = record.entry
+    more = {
+        "content": entry.content,
+        "encryptedDataKey": entry.encrypted_data_key,
+        "md5": entry.md5,
+        "grayName": "",
+        "extInfo": json.dumps({"type": entry.type}, separators=(",", ":")),
+    }
     return {
-        **configs.basic_v3(record.entry),
+        **configs.basic_v3(entry),
+        "type": None,
+        "md5": None,
         "id": str(record.id),
         "createTime": record.at,
         "modifyTime": record.at,
         "srcIp": record.ip,
-        "srcUser": record.user,
+        "srcUser": record.user or None,
         "opType": record.operation.ljust(10),
         "publishType": record.variant,
-        **more,
+        **(more if content else {}),
     }
 
 

@@ -12,7 +12,7 @@ from harness.emulators.nacos.errors import NacosError, invalid
 from harness.emulators.nacos.http.forms import address_of, cluster_of, read_instance, service_key
 from harness.emulators.nacos.http.routes import Call
 from harness.emulators.nacos.naming.beats import http_client_id
-from harness.emulators.nacos.naming.model import Instance, Overlay, checked, read_metadata
+from harness.emulators.nacos.naming.model import Instance, Overlay, check_weight, checked, read_metadata
 from harness.emulators.nacos.naming.service import Service
 
 
@@ -45,7 +45,7 @@ def patch(call: Call) -> str:
     held = call.domain.registry.services[key].overlays.get(instance.place, Overlay())
     weight = request.get("weight")
     overlay = Overlay(
-        names.to_float(weight) if weight else held.weight,
+        check_weight(names.to_float(weight)) if weight else held.weight,
         request.flag("enabled", True) if request.get("enabled") else held.enabled,
         {**held.metadata, **read_metadata(request.get("metadata"))},
     )

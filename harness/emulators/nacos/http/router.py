@@ -150,6 +150,9 @@ def failed(route: Route, call: Call, error: Exception) -> Response:
         return Response(400, f"{error.detail}\r\n".encode("utf-8", "replace"), _checker_type(route), FRESH)
     if isinstance(error, Unbound) and route.family is Family.RESULT:
         error.detail = f"Required request parameter '{error.name}' for method parameter type {error.kind} is not present"
+    if route.family is Family.RESULT and isinstance(error, Unconvertible):
+        told = _unconvertible(error, version)
+        return as_json({"code": 30000, "message": told, "data": None}, 500)
     if route.family is Family.RESULT:
         return as_json({"code": error.code, "message": error.text, "data": error.detail}, error.status)
     if isinstance(error, MissingParameter):
@@ -172,12 +175,15 @@ def _filtered(error: Filtered, call: Call) -> str:
     return told if "/v3/" in call.request.path else f"Server failed, caused: {told};caused: {error.detail};"
 
 
-def _unconverted(family: Family, error: Unconvertible, version: Version) -> NacosError:
+def _unconvertible(error: Unconvertible, version: Version) -> str:
     what = f"Failed to convert value of type 'java.lang.String' to required type '{error.kind}'; "
     if version.is_2:
-        told = f"{what}nested exception is java.lang.NumberFormatException: {error.why};caused: {error.why}"
-    else:
-        told = f"Method parameter '{error.name}': {what}{error.why};caused: {error.why}"
+        return f"{what}nested exception is java.lang.NumberFormatException: {error.why}"
+    return f"Method parameter '{error.name}': {what}{error.why}"
+
+
+def _unconverted(family: Family, error: Unconvertible, version: Version) -> NacosError:
+    told = f"{_unconvertible(error, version)};caused: {error.why}"
     return NacosError(500, f"caused: {told};") if family is Family.NAMING else NacosError(400, told)
 
 

@@ -236,7 +236,7 @@ def subscribers(call: Call) -> list[tuple[ServiceKey, Subscriber]]:
 def subscriber_v1(key: ServiceKey, one: Subscriber) -> dict[str, Any]:
     """One subscriber in v1's words."""
     return {
-        "addrStr": f"{one.ip}:{one.port}",
+        "addrStr": f"{one.ip}:{one.port}" if one.port else one.ip,  # over gRPC there is no port to tell
         "agent": one.agent,
         "app": one.app,
         "ip": one.ip,
@@ -272,8 +272,10 @@ def page(items: Iterable[T], number: int, size: int) -> list[T]:
 def page_object(items: list[Any], request: Request, *, size: int = 100) -> dict[str, Any]:
     """The server's Page; raises NacosError (400) for a page number or size below 1."""
     number, wanted = request.number("pageNo", 1), request.number("pageSize", size)
-    if number < 1 or wanted < 1:
-        raise NacosError(400, "Required parameter 'pageNo' and 'pageSize' should be positive integer", 20002)
+    for name, value in (("pageNo", number), ("pageSize", wanted)):
+        if value < 1:
+            told = f"Required parameter '{name}' should be positive integer, current is {value}"
+            raise NacosError(400, told, 20002)
     return {
         "totalCount": len(items),
         "pageNumber": number,

@@ -32,7 +32,7 @@ def list_instances(call: Call) -> Response:
     if request.get("udpPort"):
         call.site.udp.polled(key, clusters, request)
     view = call.domain.registry.view(key, clusters, request.flag("healthyOnly", False))
-    return raw_json(view.to_json(call.domain.registry.next_ref(), grouped=True, all_ips=call.domain.version.all_ips))
+    return raw_json(view.to_json(call.domain.registry.next_ref(), grouped=True))
 
 
 def beat(call: Call) -> Response:

@@ -37,7 +37,7 @@ def list_instances(call: Call) -> Response:
     clusters = request.get("clusterName") or request.get("clusters")
     names.check_clusters(clusters)
     view = call.domain.registry.view(service_key(request), clusters, request.flag("healthyOnly", False))
-    info = view.to_json(call.domain.registry.next_ref(), grouped=True, all_ips=call.domain.version.all_ips)
+    info = view.to_json(call.domain.registry.next_ref(), grouped=True)
     return raw_json(f'{{"code":0,"message":"success","data":{info}}}')
 
 

@@ -137,10 +137,15 @@ class ServiceMetadata:
     clusters: Mapping[str, ClusterSettings] = field(default_factory=dict)
 
 
+def check_weight(weight: float) -> float:
+    """Refuse a weight as the HTTP calls do, and over gRPC nobody; raises NacosError (400)."""
+    if not 0 <= weight <= 10000:
+        raise invalid("instance format invalid: The weights range from 0.0 to 10000.0", code=21001)
+    return weight
+
+
 def checked(instance: Instance) -> Instance:
     """The instance if the server takes it; raises NacosError (400)."""
-    if not 0 <= instance.weight <= 10000:
-        raise invalid("instance format invalid: The weights range from 0.0 to 10000.0", code=21001)
     if instance.beat_timeout < instance.beat_interval or instance.delete_timeout < instance.beat_interval:
         raise invalid(
             "Instance 'heart beat interval' must less than 'heart beat timeout' and 'ip delete timeout'.", code=21004
