@@ -36,7 +36,7 @@ UNLIKE = frozenset(
     *("lastUpdatedTime", "accessToken", "password", "connectionId", "requestId", "id", "cpu", "load", "mem"),
     *("serviceCount", "instanceCount", "subscribeCount", "responsibleInstanceCount", "clientCount", "raftPort"),
     *("connectionBasedClientCount", "ephemeralIpPortClientCount", "persistentIpPortClientCount", "clientPort"),
-    *("responsibleClientCount", "raftMetaData", "lastRefreshTime", "gmtModified", "succeed", "total", "avgPushCost"),
+    *("responsibleClientCount", "raftMetaData", "lastRefreshTime", "tokenTtl", "gmtModified", "succeed", "total", "avgPushCost"),
     )
 )
 #: Lists in no order of their own.
@@ -158,14 +158,16 @@ class Player:
     # -- what is compared --------------------------------------------------------------------------------------------
 
     def _plain(self, value: Any, key: str = "") -> Any:
+        if key in UNLIKE and value not in ("", None) and not isinstance(value, bool):
+            return f"<{type(value).__name__}>"
+        if key == "port" and value == self.target.port:
+            return "{{port}}"
         if isinstance(value, dict):
             return {self._text(name): self._plain(held, name) for name, held in value.items()}
         if isinstance(value, list):
             held = [self._plain(one) for one in value]
             unordered = key in SETS or (key == "pageItems" and held and "ipCount" in held[0])
             return sorted(held, key=lambda one: json.dumps(one, sort_keys=True)) if unordered else held
-        if key in UNLIKE and value not in ("", None) and not isinstance(value, bool):
-            return f"<{type(value).__name__}>"
         return self._text(value) if isinstance(value, str) else value
 
     def _text(self, text: str) -> str:

@@ -23,7 +23,7 @@ from nacos_requests import PLANS  # noqa: E402
 from nacos_requests.steps import Case  # noqa: E402
 
 #: Seconds after each change: a real server shows a configuration after its dump and names by events.
-SETTLE = 0.4
+SETTLE = 0.7
 
 
 def file_of(plan: str, case: Case) -> Path:

@@ -75,7 +75,7 @@ class Domain:
         self.config_watches = Watches(clock, self._configs, config_text)
         self.accounts = Accounts()
         self.namespaces = Namespaces()
-        self.gate = Gate(self.accounts, Tokens(clock, secret=token_secret), auth is not None, *identity)
+        self.gate = Gate(self.accounts, Tokens(clock, secret=token_secret), auth is not None, *identity, version)
         user, password = split_auth(auth)
         self.accounts.create_user(user, password, admin=True)
 

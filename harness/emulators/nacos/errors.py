@@ -72,8 +72,15 @@ class Unbound(MissingParameter):
 class Filtered(NacosError):
     """Refused by a filter before any controller: Spring's own error JSON in every API family."""
 
-    def __init__(self, status: int, detail: str, code: int = 20002) -> None:
-        super().__init__(status, detail, code)
+    def __init__(self, status: int, detail: str) -> None:
+        super().__init__(status, detail, 20002)
+
+
+class Unreadable(Filtered):
+    """A parameter that the checker's filter fails to read; the filters around it tell so in their own words."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(500, detail)
 
 
 class Unconvertible(NacosError):

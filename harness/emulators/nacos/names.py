@@ -16,6 +16,7 @@ _PLAIN = re.compile(r"[0-9a-zA-Z\-_:.]+")
 _CLUSTER = re.compile(r"[0-9a-zA-Z\-_]+")
 _INSTANCE_CLUSTER = re.compile(r"[0-9a-zA-Z-]+")
 _NAMESPACE = re.compile(r"[\w-]+")
+_SHOWN = re.compile(r"[^@#$%^&*]+")
 _IP = re.compile(r"[^\s一-龥]+")
 
 #: parameter → (pattern or None, longest value)
@@ -28,6 +29,7 @@ _RULES: dict[str, tuple[re.Pattern[str] | None, int]] = {
     "dataId": (_PLAIN, 256),
     "clusterName": (_CLUSTER, 64),
     "ip": (_IP, 128),
+    "namespaceShowName": (_SHOWN, 256),
 }
 
 

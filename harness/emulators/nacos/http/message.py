@@ -29,6 +29,7 @@ REASONS = {
     404: "Not Found",
     405: "Method Not Allowed",
     409: "Conflict",
+    410: "Gone",
     413: "Content Too Large",
     500: "Internal Server Error",
     501: "Not Implemented",

@@ -21,6 +21,7 @@ class Family(Enum):
 
     NAMING = "the bare message as text"
     CONFIG = "caused: message;"
+    ACCOUNTS = "as CONFIG in 2.x, nothing in 3.x"
     REST = "the RestResult envelope of the v1 console"
     RESULT = "the envelope of v2 and v3"
 
@@ -74,6 +75,11 @@ def naming_resource(request: Request) -> Resource:
     service = request.get("serviceName")
     group, name = names.split_grouped(service, request.get("groupName")) if service else ("", "")
     return Resource(request.get("namespaceId"), group, "naming", name)
+
+
+def own_resource(request: Request) -> Resource:
+    """What everybody may touch who has logged in."""
+    return Resource("", "", "own", request.path)
 
 
 def console_resource(request: Request) -> Resource:

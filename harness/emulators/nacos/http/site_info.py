@@ -31,14 +31,13 @@ SWITCHES: dict[str, Any] = {
     "disableAddIP": False,
     "sendBeatOnly": False,
     "lightBeatEnabled": True,
-    "doubleWriteEnabled": False,
     "limitedUrlMap": {},
     "distroServerExpiredMillis": 10000,
-    "pushGoVersion": "0.1.0",
-    "pushJavaVersion": "0.1.0",
-    "pushPythonVersion": "0.4.3",
-    "pushCVersion": "1.0.12",
-    "pushCSharpVersion": "0.9.0",
+    "pushVersionOfGo": "0.1.0",
+    "pushVersionOfJava": "0.1.0",
+    "pushVersionOfPython": "0.4.3",
+    "pushVersionOfC": "1.0.12",
+    "pushVersionOfCsharp": "0.9.0",
     "enableAuthentication": False,
     "overriddenServerStatus": None,
     "defaultInstanceEphemeral": True,
@@ -56,11 +55,20 @@ CHECKERS: dict[str, Any] = {
 }
 
 
+#: What 2.x calls some of the switches.
+_SWITCHES_2 = {
+    "pushVersionOfGo": "pushGoVersion",
+    "pushVersionOfJava": "pushJavaVersion",
+    "pushVersionOfPython": "pushPythonVersion",
+    "pushVersionOfC": "pushCVersion",
+    "pushVersionOfCsharp": "pushCSharpVersion",
+}
+
+
 def switches(call: Call) -> dict[str, Any]:
     """The switches as they stand."""
-    if not call.domain.version.is_2:
-        return SWITCHES
-    return {name: value for name, value in SWITCHES.items() if name != "doubleWriteEnabled"}
+    told = _SWITCHES_2 if call.domain.version.is_2 else {}
+    return {told.get(name, name): value for name, value in SWITCHES.items()}
 
 
 def metrics(call: Call) -> dict[str, Any]:
@@ -91,6 +99,25 @@ def counts(call: Call) -> dict[str, Any]:
     }
 
 
+ABILITIES: dict[str, Any] = {
+    "remoteAbility": {"supportRemoteConnection": True, "grpcReportEnabled": True},
+    "configAbility": {"supportRemoteMetrics": False},
+    "namingAbility": {"supportJraft": True},
+}
+
+
+def _extended(call: Call) -> dict[str, Any]:
+    """What the node tells of itself beside its address; there is no raft group to describe."""
+    return {
+        "lastRefreshTime": int(call.domain.clock.time() * 1000),
+        "raftMetaData": {},
+        "raftPort": str(call.site.identity.port - 1000),
+        "readyToUpgrade": True,
+        "supportGrayModel": True,
+        "version": call.domain.version.number,
+    }
+
+
 def member(call: Call) -> dict[str, Any]:
     """The one node there is."""
     identity = call.site.identity
@@ -98,10 +125,10 @@ def member(call: Call) -> dict[str, Any]:
         "ip": identity.host,
         "port": identity.port,
         "state": "UP",
-        "extendInfo": {"version": call.domain.version.number, "raftPort": str(identity.port - 1000), "readyToUpgrade": True},
+        "extendInfo": _extended(call),
         "address": identity.address,
         "failAccessCnt": 0,
-        "abilities": {"remoteAbility": {"supportRemoteConnection": True, "grpcReportEnabled": True}},
+        "abilities": ABILITIES,
         "grpcReportEnabled": True,
     }
 
@@ -111,7 +138,6 @@ def server_state(call: Call) -> dict[str, str | None]:
     enabled = "true" if call.domain.gate.enabled else "false"
     return {
         "version": call.domain.version.number,
-        "standalone_mode": "standalone",
         "startup_mode": "standalone",
         "function_mode": None,
         "server_port": str(call.site.identity.port),
@@ -119,12 +145,18 @@ def server_state(call: Call) -> dict[str, str | None]:
         "auth_system_type": "nacos",
         "auth_admin_request": "false" if call.domain.accounts.has_admin() else "true",
         "login_page_enabled": enabled,
-        "console_ui_enabled": "false",
+        "console_ui_enabled": "true",
         "config_retention_days": "30",
         "defaultMaxSize": "102400",
         "defaultMaxAggrCount": "10000",
         "defaultMaxAggrSize": "1024",
-        "isManageCapacity": "false",
+        "isManageCapacity": "true",
+        "maxContent": "10485760",
+        "maxHealthCheckFailCount": "12",
+        "notifyConnectTimeout": "100",
+        "notifySocketTimeout": "200",
+        "defaultClusterQuota": "100000",
+        "defaultGroupQuota": "200",
         "isCapacityLimitCheck": "false",
         "isHealthCheck": "true",
         "datasource_platform": "",

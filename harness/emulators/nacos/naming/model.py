@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from harness.emulators.nacos import names
-from harness.emulators.nacos.errors import Filtered, IllegalParameter, invalid
+from harness.emulators.nacos.errors import IllegalParameter, Unreadable, invalid
 
 BEAT_INTERVAL = "preserved.heart.beat.interval"
 BEAT_TIMEOUT = "preserved.heart.beat.timeout"
@@ -177,8 +177,8 @@ def check_metadata(metadata: Mapping[str, str]) -> None:
         raise IllegalParameter(f"Param 'Metadata' is illegal, the param length should not exceed {MAX_METADATA}.")
 
 
-def _unreadable(text: str) -> Filtered:
-    return Filtered(500, f"metadata format incorrect:{text}")
+def _unreadable(text: str) -> Unreadable:
+    return Unreadable(f"metadata format incorrect:{text}")
 
 
 def _read_pairs(text: str) -> dict[str, str]:

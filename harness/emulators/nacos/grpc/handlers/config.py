@@ -15,6 +15,7 @@ from harness.emulators.nacos.grpc.calls import Call, Failed, Handler
 NOT_FOUND = 300
 #: What a response has of a configuration that it can't show.
 UNREAD = {"beta": False, "lastModified": 0}
+UNLISTENED: dict[str, Any] = {"changedConfigs": []}
 
 
 def query(call: Call) -> dict[str, Any]:
@@ -124,8 +125,8 @@ def listened(body: Body) -> Resource:
 
 
 HANDLERS = (
-    Handler("ConfigQueryRequest", "ConfigQueryResponse", query, "r", resource, check_config),
+    Handler("ConfigQueryRequest", "ConfigQueryResponse", query, "r", resource, check_config, UNREAD),
     Handler("ConfigPublishRequest", "ConfigPublishResponse", publish, "w", resource, check_config),
     Handler("ConfigRemoveRequest", "ConfigRemoveResponse", remove, "w", resource, check_config),
-    Handler("ConfigBatchListenRequest", "ConfigChangeBatchListenResponse", batch_listen, "r", listened, check_listened),
+    Handler("ConfigBatchListenRequest", "ConfigChangeBatchListenResponse", batch_listen, "r", listened, check_listened, UNLISTENED),
 )
