@@ -167,9 +167,17 @@ def serve_nacos(
     """Run the Nacos emulator alone; prints `ready {addresses}`, stops on SIGTERM."""
     from harness.emulators.nacos.serve import run
 
-    served = {"host": host, "port": port, "grpc_port": grpc_port, "auth": auth, "data_dir": data_dir}
-    more = {"console_port": console_port, "version": nacos_version, "server_identity": server_identity}
-    raise typer.Exit(run(**served, **more))
+    code = run(
+        host=host,
+        port=port,
+        grpc_port=grpc_port,
+        auth=auth,
+        data_dir=data_dir,
+        console_port=console_port,
+        version=nacos_version,
+        server_identity=server_identity,
+    )
+    raise typer.Exit(code)
 
 
 @serve.command(

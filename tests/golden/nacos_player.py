@@ -11,7 +11,7 @@ import json
 import re
 import time
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,16 +27,32 @@ HERE = Path(__file__).resolve().parent
 #: Headers that are no answer of Nacos: the transport's, and what a web framework adds to all answers.
 UNTOLD = {
     *("date", "content-length", "connection", "keep-alive", "transfer-encoding", "server", "expires"),
-    *("vary", "x-content-type-options", "x-frame-options", "x-xss-protection", "content-language", "content-security-policy"),
+    *(
+        "vary",
+        "x-content-type-options",
+        "x-frame-options",
+        "x-xss-protection",
+        "content-language",
+        "content-security-policy",
+    ),
 }
 #: JSON members that differ from run to run: their type alone is compared.
 UNLIKE = frozenset(
     (
-    *("lastRefTime", "createTime", "modifyTime", "createdTime", "lastModifiedTime", "lastModified", "timestamp"),
-    *("lastUpdatedTime", "accessToken", "password", "connectionId", "requestId", "id", "cpu", "load", "mem"),
-    *("serviceCount", "instanceCount", "subscribeCount", "responsibleInstanceCount", "clientCount", "raftPort"),
-    *("connectionBasedClientCount", "ephemeralIpPortClientCount", "persistentIpPortClientCount", "clientPort"),
-    *("responsibleClientCount", "raftMetaData", "lastRefreshTime", "tokenTtl", "gmtModified", "succeed", "total", "avgPushCost"),
+        *("lastRefTime", "createTime", "modifyTime", "createdTime", "lastModifiedTime", "lastModified", "timestamp"),
+        *("lastUpdatedTime", "accessToken", "password", "connectionId", "requestId", "id", "cpu", "load", "mem"),
+        *("serviceCount", "instanceCount", "subscribeCount", "responsibleInstanceCount", "clientCount", "raftPort"),
+        *("connectionBasedClientCount", "ephemeralIpPortClientCount", "persistentIpPortClientCount", "clientPort"),
+        *(
+            "responsibleClientCount",
+            "raftMetaData",
+            "lastRefreshTime",
+            "tokenTtl",
+            "gmtModified",
+            "succeed",
+            "total",
+            "avgPushCost",
+        ),
     )
 )
 #: Lists in no order of their own.
@@ -151,7 +167,10 @@ class Player:
     def _pushed(self, client: Any, step: Step) -> dict[str, Any]:
         index = self.read.get((step.connection, step.target), 0)
         self.read[step.connection, step.target] = index + 1
-        found: Callable[[], Any] = lambda: client.pushed(step.target)[index:]
+
+        def found() -> Any:
+            return client.pushed(step.target)[index:]
+
         until(found, self.target.push_within, awaited=f"push {index} of {step.target}")
         return {"type": step.target, "body": found()[0]}
 
@@ -198,7 +217,9 @@ def _at(value: Any, path: str) -> str:
 
 
 def _told(answer: http.client.HTTPResponse, body: bytes) -> dict[str, Any]:
-    headers = {name.lower(): _header(name.lower(), value) for name, value in answer.getheaders() if name.lower() not in UNTOLD}
+    headers = {
+        name.lower(): _header(name.lower(), value) for name, value in answer.getheaders() if name.lower() not in UNTOLD
+    }
     if "must-revalidate" in headers.get("cache-control", ""):  # Spring Security's, on all answers
         headers.pop("cache-control")
         headers.pop("pragma", None)

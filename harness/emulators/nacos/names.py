@@ -48,9 +48,13 @@ def check(name: str, value: str) -> None:
     """Refuse a value as the server's parameter checker does; raises NacosError (400)."""
     pattern, longest = _RULES[name]
     if len(value) > longest:
-        raise IllegalParameter(f"Param '{_TOLD.get(name, name)}' is illegal, the param length should not exceed {longest}.")
+        raise IllegalParameter(
+            f"Param '{_TOLD.get(name, name)}' is illegal, the param length should not exceed {longest}."
+        )
     if value and pattern is not None and not pattern.fullmatch(value):
-        raise IllegalParameter(f"Param '{_TOLD.get(name, name)}' is illegal, illegal characters should not appear in the param.")
+        raise IllegalParameter(
+            f"Param '{_TOLD.get(name, name)}' is illegal, illegal characters should not appear in the param."
+        )
 
 
 def check_clusters(clusters: str) -> None:

@@ -20,8 +20,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         OPTION,
         metavar="URL|docker",
-        help="run what speaks over the network against this real Nacos (its gRPC at the port + 1000, nobody is asked who "
-        "they are), or against the container's; what its public namespace holds is removed",
+        help="run what speaks over the network against this real Nacos (its gRPC at the port + 1000, nobody is asked "
+        "who they are), or against the container's; what its public namespace holds is removed",
     )
 
 

@@ -103,7 +103,9 @@ CONSOLE_3: tuple[tuple[str, str, Mapping[str, Any]], ...] = (
 )
 
 
-def _asked(lines: tuple[tuple[str, str, Mapping[str, Any]], ...], more: Mapping[str, Any], **how: Any) -> tuple[Step, ...]:
+def _asked(
+    lines: tuple[tuple[str, str, Mapping[str, Any]], ...], more: Mapping[str, Any], **how: Any
+) -> tuple[Step, ...]:
     return tuple(ask(method, path, {**parameters, **more}, **how) for method, path, parameters in lines)
 
 
@@ -113,22 +115,35 @@ def _reader(name: str, action: str, resource: str) -> tuple[Step, ...]:
         as_admin(),
         post("/v1/auth/users", {"username": f"golden-{name}", "password": "secret", **by("admin")}),
         post("/v1/auth/roles", {"username": f"golden-{name}", "role": f"golden-{name}-role", **by("admin")}),
-        post("/v1/auth/permissions", {"role": f"golden-{name}-role", "resource": resource, "action": action, **by("admin")}),
+        post(
+            "/v1/auth/permissions",
+            {"role": f"golden-{name}-role", "resource": resource, "action": action, **by("admin")},
+        ),
         post(LOGIN1, {"username": f"golden-{name}", "password": "secret"}, save={"user": "accessToken"}),
     )
 
 
 def _unreader(name: str, action: str, resource: str) -> tuple[Step, ...]:
     return (
-        delete("/v1/auth/permissions", {"role": f"golden-{name}-role", "resource": resource, "action": action, **by("admin")}),
+        delete(
+            "/v1/auth/permissions",
+            {"role": f"golden-{name}-role", "resource": resource, "action": action, **by("admin")},
+        ),
         delete("/v1/auth/roles", {"role": f"golden-{name}-role", **by("admin")}),
         delete("/v1/auth/users", {"username": f"golden-{name}", **by("admin")}),
     )
 
 
-_MAY = (("GET", "/v1/cs/configs", CONFIG), ("POST", "/v1/cs/configs", {**CONFIG, "content": "c"}), ("DELETE", "/v1/cs/configs", CONFIG),
-        ("GET", "/v1/ns/instance/list", SERVICE), ("POST", "/v1/ns/instance", INSTANCE), ("DELETE", "/v1/ns/instance", INSTANCE),
-        ("GET", "/v1/cs/configs", {**CONFIG, "tenant": "golden-other"}), ("GET", "/v1/ns/instance/list", {**SERVICE, "namespaceId": "golden-other"}))
+_MAY = (
+    ("GET", "/v1/cs/configs", CONFIG),
+    ("POST", "/v1/cs/configs", {**CONFIG, "content": "c"}),
+    ("DELETE", "/v1/cs/configs", CONFIG),
+    ("GET", "/v1/ns/instance/list", SERVICE),
+    ("POST", "/v1/ns/instance", INSTANCE),
+    ("DELETE", "/v1/ns/instance", INSTANCE),
+    ("GET", "/v1/cs/configs", {**CONFIG, "tenant": "golden-other"}),
+    ("GET", "/v1/ns/instance/list", {**SERVICE, "namespaceId": "golden-other"}),
+)
 GRANTS = (
     ("r", "r", "public:*:*"),
     ("w", "w", "public:*:*"),
@@ -150,9 +165,19 @@ def _may(name: str, action: str, resource: str) -> Case:
         rpc("ConfigPublishRequest", {**CONFIG, "tenant": "", "content": "c"}, headers=mine),
         rpc("ConfigRemoveRequest", {**CONFIG, "tenant": ""}, headers=mine),
         rpc("ServiceQueryRequest", {"namespace": "public", **SERVICE}, headers=mine),
-        rpc("ConfigBatchListenRequest", {"listen": True, "configListenContexts": [{**CONFIG, "tenant": "", "md5": "x"}]}, headers=mine),
+        rpc(
+            "ConfigBatchListenRequest",
+            {"listen": True, "configListenContexts": [{**CONFIG, "tenant": "", "md5": "x"}]},
+            headers=mine,
+        ),
     )
-    return case(f"auth/may-{name}", *_reader(name, action, resource), *_asked(_MAY, mine), *grpc, *_unreader(name, action, resource))
+    return case(
+        f"auth/may-{name}",
+        *_reader(name, action, resource),
+        *_asked(_MAY, mine),
+        *grpc,
+        *_unreader(name, action, resource),
+    )
 
 
 CASES = (
@@ -184,11 +209,39 @@ CASES = (
     ),
     case("auth/nobody", *_asked(SECURED, {})),
     case("auth/admin", as_admin(), *_asked(SECURED, by("admin"))),
-    case("auth/admin-by-header", as_admin(), *_asked(SECURED[:3], {}, headers={"Authorization": "Bearer {{admin}}"}), *_asked(SECURED[:3], {}, headers={"accessToken": "{{admin}}"}), *_asked(SECURED[:3], {}, headers={"Authorization": "{{admin}}"})),
+    case(
+        "auth/admin-by-header",
+        as_admin(),
+        *_asked(SECURED[:3], {}, headers={"Authorization": "Bearer {{admin}}"}),
+        *_asked(SECURED[:3], {}, headers={"accessToken": "{{admin}}"}),
+        *_asked(SECURED[:3], {}, headers={"Authorization": "{{admin}}"}),
+    ),
     case("auth/admin-by-password", *_asked(SECURED[:4], ADMIN), *_asked(SECURED[:4], {**ADMIN, "password": "wrong"})),
-    case("auth/bad-tokens", *(step for token in ("nonsense", "a.b.c", "", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJuYWNvcyIsImV4cCI6MTcwMDAwMDAwMH0.x", "eyJhbGciOiJub25lIn0.eyJzdWIiOiJuYWNvcyIsImV4cCI6MTk5OTk5OTk5OX0.") for step in _asked((SECURED[0], SECURED[9], SECURED[25]), {"accessToken": token}))),
-    case("auth/server-agent-opens-nothing", *_asked((SECURED[0], SECURED[9], SECURED[25]), {}, headers={"User-Agent": "Nacos-Server"}), *_asked((SECURED[0],), {}, headers={"User-Agent": "Nacos-Server:v2.0.0"})),
-    case("auth/server-identity", *_asked((SECURED[0], SECURED[9]), {}, headers={"golden-key": "golden-value"}), *_asked((SECURED[0],), {}, headers={"golden-key": "wrong"}), *_asked((SECURED[0],), {}, headers={"serverIdentity": "security"})),
+    case(
+        "auth/bad-tokens",
+        *(
+            step
+            for token in (
+                "nonsense",
+                "a.b.c",
+                "",
+                "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJuYWNvcyIsImV4cCI6MTcwMDAwMDAwMH0.x",
+                "eyJhbGciOiJub25lIn0.eyJzdWIiOiJuYWNvcyIsImV4cCI6MTk5OTk5OTk5OX0.",
+            )
+            for step in _asked((SECURED[0], SECURED[9], SECURED[25]), {"accessToken": token})
+        ),
+    ),
+    case(
+        "auth/server-agent-opens-nothing",
+        *_asked((SECURED[0], SECURED[9], SECURED[25]), {}, headers={"User-Agent": "Nacos-Server"}),
+        *_asked((SECURED[0],), {}, headers={"User-Agent": "Nacos-Server:v2.0.0"}),
+    ),
+    case(
+        "auth/server-identity",
+        *_asked((SECURED[0], SECURED[9]), {}, headers={"golden-key": "golden-value"}),
+        *_asked((SECURED[0],), {}, headers={"golden-key": "wrong"}),
+        *_asked((SECURED[0],), {}, headers={"serverIdentity": "security"}),
+    ),
     case("auth/nobody-v3", *_asked(SECURED_3, {}), on_2=False),
     case("auth/admin-v3", as_admin(), *_asked(SECURED_3, by("admin")), on_2=False),
     case("auth/nobody-console", *_asked(CONSOLE_3, {}, port="console"), on_2=False),
@@ -224,7 +277,9 @@ CASES = (
         post("/v1/auth/users", {"username": "golden-u", "password": "secret", **by("admin")}),
         post("/v1/auth/users", {"username": "golden-v", **by("admin")}),
         post("/v1/auth/users", by("admin")),
-        get("/v1/auth/users", {"search": "accurate", "pageNo": 1, "pageSize": 10, "username": "golden-u", **by("admin")}),
+        get(
+            "/v1/auth/users", {"search": "accurate", "pageNo": 1, "pageSize": 10, "username": "golden-u", **by("admin")}
+        ),
         get("/v1/auth/users", {"search": "blur", "pageNo": 1, "pageSize": 10, "username": "golden*", **by("admin")}),
         get("/v1/auth/users", {"search": "accurate", "pageNo": 1, "pageSize": 10, "username": "nobody", **by("admin")}),
         get("/v1/auth/users", {"pageNo": 1, "pageSize": 10, **by("admin")}),
@@ -248,8 +303,12 @@ CASES = (
         post("/v1/auth/roles", {"role": "golden-role", "username": "nobody", **by("admin")}),
         post("/v1/auth/roles", {"role": "ROLE_ADMIN", "username": "golden-r", **by("admin")}),
         post("/v1/auth/roles", {"role": "golden-role", **by("admin")}),
-        get("/v1/auth/roles", {"search": "accurate", "pageNo": 1, "pageSize": 10, "role": "golden-role", **by("admin")}),
-        get("/v1/auth/roles", {"search": "accurate", "pageNo": 1, "pageSize": 10, "username": "golden-r", **by("admin")}),
+        get(
+            "/v1/auth/roles", {"search": "accurate", "pageNo": 1, "pageSize": 10, "role": "golden-role", **by("admin")}
+        ),
+        get(
+            "/v1/auth/roles", {"search": "accurate", "pageNo": 1, "pageSize": 10, "username": "golden-r", **by("admin")}
+        ),
         get("/v1/auth/roles", {"search": "blur", "pageNo": 1, "pageSize": 10, "role": "golden*", **by("admin")}),
         get("/v1/auth/roles", {"pageNo": 1, "pageSize": 10, **by("admin")}),
         get("/v1/auth/roles/search", {"role": "golden", **by("admin")}),
@@ -258,7 +317,10 @@ CASES = (
         post("/v1/auth/permissions", {"role": "nobody", "resource": "public:*:*", "action": "r", **by("admin")}),
         post("/v1/auth/permissions", {"role": "golden-role", "resource": "public:*:*", "action": "x", **by("admin")}),
         post("/v1/auth/permissions", {"role": "golden-role", **by("admin")}),
-        get("/v1/auth/permissions", {"search": "accurate", "pageNo": 1, "pageSize": 10, "role": "golden-role", **by("admin")}),
+        get(
+            "/v1/auth/permissions",
+            {"search": "accurate", "pageNo": 1, "pageSize": 10, "role": "golden-role", **by("admin")},
+        ),
         get("/v1/auth/permissions", {"search": "blur", "pageNo": 1, "pageSize": 10, "role": "golden*", **by("admin")}),
         get("/v1/auth/permissions", {"pageNo": 1, "pageSize": 10, "role": "golden-role", **by("admin")}),
         delete("/v1/auth/permissions", {"role": "golden-role", "resource": "public:*:*", "action": "x", **by("admin")}),
@@ -277,8 +339,13 @@ CASES = (
         post("/v3/auth/user", {"username": "golden-3", "password": "secret", **by("admin")}),
         post("/v3/auth/user", {"username": "golden-3", "password": "secret", **by("admin")}),
         post("/v3/auth/user", {"username": "golden-4", **by("admin")}),
-        get("/v3/auth/user/list", {"search": "accurate", "pageNo": 1, "pageSize": 10, "username": "golden-3", **by("admin")}),
-        get("/v3/auth/user/list", {"search": "blur", "pageNo": 1, "pageSize": 10, "username": "golden*", **by("admin")}),
+        get(
+            "/v3/auth/user/list",
+            {"search": "accurate", "pageNo": 1, "pageSize": 10, "username": "golden-3", **by("admin")},
+        ),
+        get(
+            "/v3/auth/user/list", {"search": "blur", "pageNo": 1, "pageSize": 10, "username": "golden*", **by("admin")}
+        ),
         get("/v3/auth/user/list", by("admin")),
         get("/v3/auth/user/search", {"username": "golden", **by("admin")}),
         put("/v3/auth/user", {"username": "golden-3", "newPassword": "other", **by("admin")}),
@@ -287,14 +354,22 @@ CASES = (
         post("/v3/auth/role", {"role": "golden-role-3", "username": "golden-3", **by("admin")}),
         post("/v3/auth/role", {"role": "golden-role-3", "username": "nobody", **by("admin")}),
         post("/v3/auth/role", {"role": "ROLE_ADMIN", "username": "golden-3", **by("admin")}),
-        get("/v3/auth/role/list", {"search": "accurate", "pageNo": 1, "pageSize": 10, "role": "golden-role-3", **by("admin")}),
+        get(
+            "/v3/auth/role/list",
+            {"search": "accurate", "pageNo": 1, "pageSize": 10, "role": "golden-role-3", **by("admin")},
+        ),
         get("/v3/auth/role/search", {"role": "golden", **by("admin")}),
         post("/v3/auth/permission", {"role": "golden-role-3", "resource": "public:*:*", "action": "r", **by("admin")}),
         post("/v3/auth/permission", {"role": "golden-role-3", "resource": "public:*:*", "action": "r", **by("admin")}),
         post("/v3/auth/permission", {"role": "nobody", "resource": "public:*:*", "action": "r", **by("admin")}),
         get("/v3/auth/permission", {"role": "golden-role-3", "resource": "public:*:*", "action": "r", **by("admin")}),
-        get("/v3/auth/permission/list", {"search": "accurate", "pageNo": 1, "pageSize": 10, "role": "golden-role-3", **by("admin")}),
-        delete("/v3/auth/permission", {"role": "golden-role-3", "resource": "public:*:*", "action": "r", **by("admin")}),
+        get(
+            "/v3/auth/permission/list",
+            {"search": "accurate", "pageNo": 1, "pageSize": 10, "role": "golden-role-3", **by("admin")},
+        ),
+        delete(
+            "/v3/auth/permission", {"role": "golden-role-3", "resource": "public:*:*", "action": "r", **by("admin")}
+        ),
         get("/v3/auth/permission", {"role": "golden-role-3", "resource": "public:*:*", "action": "r", **by("admin")}),
         delete("/v3/auth/role", {"role": "ROLE_ADMIN", **by("admin")}),
         delete("/v3/auth/role", {"role": "golden-role-3", "username": "golden-3", **by("admin")}),
@@ -309,10 +384,15 @@ CASES = (
         "auth/grpc",
         rpc("ConfigQueryRequest", {**CONFIG, "tenant": ""}),
         rpc("ConfigPublishRequest", {**CONFIG, "tenant": "", "content": "c"}),
-        rpc("InstanceRequest", {"namespace": "public", **SERVICE, "type": "registerInstance", "instance": {"ip": "10.0.0.1", "port": 80}}),
+        rpc(
+            "InstanceRequest",
+            {"namespace": "public", **SERVICE, "type": "registerInstance", "instance": {"ip": "10.0.0.1", "port": 80}},
+        ),
         rpc("ServiceListRequest", {"namespace": "public", "groupName": "G", "pageNo": 1, "pageSize": 1}),
         rpc("SubscribeServiceRequest", {"namespace": "public", **SERVICE, "subscribe": True}),
-        rpc("ConfigBatchListenRequest", {"listen": True, "configListenContexts": [{**CONFIG, "tenant": "", "md5": "x"}]}),
+        rpc(
+            "ConfigBatchListenRequest", {"listen": True, "configListenContexts": [{**CONFIG, "tenant": "", "md5": "x"}]}
+        ),
         rpc("ConfigQueryRequest", {**CONFIG, "tenant": ""}, headers={"accessToken": "nonsense"}),
         rpc("ConfigQueryRequest", {**CONFIG, "tenant": ""}, headers={"username": "nacos", "password": "wrong"}),
         rpc("ConfigQueryRequest", {**CONFIG, "tenant": ""}, headers=ADMIN),

@@ -105,7 +105,11 @@ _V1_CASES = (
         gone("v1"),
     ),
     case("config-v1/types", *_types()),
-    case("config-v1/publish-refusals", *(post(V1, bad) for bad in BAD_KEYS), delete(V1, {"dataId": "golden.bad", "group": "G"})),
+    case(
+        "config-v1/publish-refusals",
+        *(post(V1, bad) for bad in BAD_KEYS),
+        delete(V1, {"dataId": "golden.bad", "group": "G"}),
+    ),
     case("config-v1/get-refusals", *(get(V1, bad) for bad in PARTS)),
     case("config-v1/remove-refusals", *(delete(V1, bad) for bad in PARTS)),
     case(
@@ -122,7 +126,12 @@ _V1_CASES = (
         "config-v1/unicode",
         published("unicode", "名: café ☕\r\n\ttab 😀", type="properties"),
         get(V1, of("unicode")),
-        ask("POST", V1, body="dataId=golden.unicode&group=G&content=caf%E9", headers={"Content-Type": "application/x-www-form-urlencoded"}),
+        ask(
+            "POST",
+            V1,
+            body="dataId=golden.unicode&group=G&content=caf%E9",
+            headers={"Content-Type": "application/x-www-form-urlencoded"},
+        ),
         get(V1, of("unicode")),
         ask(
             "POST",
@@ -192,7 +201,16 @@ _V1_CASES = (
         get(V1, of("detail", show="all")),
         get(f"{V1}/catalog", of("detail")),
         published(
-            "detail", "c", type="json", appName="app", config_tags="a,b", desc="what", use="use", effect="eff", schema="{}", src_user="me"
+            "detail",
+            "c",
+            type="json",
+            appName="app",
+            config_tags="a,b",
+            desc="what",
+            use="use",
+            effect="eff",
+            schema="{}",
+            src_user="me",
         ),
         get(V1, of("detail", show="all")),
         get(f"{V1}/catalog", of("detail")),
@@ -205,10 +223,23 @@ _V1_CASES = (
     ),
     case(
         "config-v1/search",
-        *(published(f"search-{n}", f"content {n}", tenant="golden-search", appName=app, type=kind, config_tags=tags) for n, app, kind, tags in (
-            (1, "one", "text", "a"), (2, "two", "json", "b"), (3, "", "yaml", "a,b"))),
         *(
-            get(V1, {"search": kind, "dataId": "", "group": "", "tenant": "golden-search", "pageNo": 1, "pageSize": 10, **more})
+            published(f"search-{n}", f"content {n}", tenant="golden-search", appName=app, type=kind, config_tags=tags)
+            for n, app, kind, tags in ((1, "one", "text", "a"), (2, "two", "json", "b"), (3, "", "yaml", "a,b"))
+        ),
+        *(
+            get(
+                V1,
+                {
+                    "search": kind,
+                    "dataId": "",
+                    "group": "",
+                    "tenant": "golden-search",
+                    "pageNo": 1,
+                    "pageSize": 10,
+                    **more,
+                },
+            )
             for kind in ("accurate", "blur")
             for more in (
                 {},
@@ -232,8 +263,14 @@ _V1_CASES = (
         get(V1, {"search": "blur", "dataId": "", "group": "", "tenant": "golden-search", "pageNo": 1}),
         get(V1, {"search": "accurate", "group": "", "tenant": "golden-search", "pageNo": 1, "pageSize": 10}),
         get(V1, {"search": "accurate", "dataId": "", "tenant": "golden-search", "pageNo": 1, "pageSize": 10}),
-        get(V1, {"search": "accurate", "dataId": "", "group": "", "tenant": "golden-search", "pageNo": 0, "pageSize": 10}),
-        get(V1, {"search": "accurate", "dataId": "", "group": "", "tenant": "golden-search", "pageNo": "x", "pageSize": 10}),
+        get(
+            V1,
+            {"search": "accurate", "dataId": "", "group": "", "tenant": "golden-search", "pageNo": 0, "pageSize": 10},
+        ),
+        get(
+            V1,
+            {"search": "accurate", "dataId": "", "group": "", "tenant": "golden-search", "pageNo": "x", "pageSize": 10},
+        ),
         get(V1, {"search": "other", "dataId": "", "group": "", "tenant": "golden-search", "pageNo": 1, "pageSize": 10}),
         *(gone(f"search-{n}", tenant="golden-search") for n in (1, 2, 3)),
     ),
@@ -262,10 +299,24 @@ _LISTEN_CASES = (
         post(f"{V1}/listener", {"Listening-Configs": PROBE.format("")}),
         post(f"{V1}/listener", {"Listening-Configs": PROBE.format(md5("one"))}),
         post(f"{V1}/listener", {"Listening-Configs": PROBE.format("")}, headers={"Long-Pulling-Timeout": "30000"}),
-        post(f"{V1}/listener", {"Listening-Configs": PROBE_TENANT.format("")}, headers={"Long-Pulling-Timeout": "30000"}),
-        post(f"{V1}/listener", {"Listening-Configs": PROBE.format("") + PROBE_TENANT.format("")}, headers={"Long-Pulling-Timeout": "30000"}),
-        post(f"{V1}/listener", {"Listening-Configs": "golden.listen\x02G\x02\x02public\x01"}, headers={"Long-Pulling-Timeout": "30000"}),
-        post(f"{V1}/listener", {"Listening-Configs": "golden.listen\x02G\x02\x02\x01"}, headers={"Long-Pulling-Timeout": "30000"}),
+        post(
+            f"{V1}/listener", {"Listening-Configs": PROBE_TENANT.format("")}, headers={"Long-Pulling-Timeout": "30000"}
+        ),
+        post(
+            f"{V1}/listener",
+            {"Listening-Configs": PROBE.format("") + PROBE_TENANT.format("")},
+            headers={"Long-Pulling-Timeout": "30000"},
+        ),
+        post(
+            f"{V1}/listener",
+            {"Listening-Configs": "golden.listen\x02G\x02\x02public\x01"},
+            headers={"Long-Pulling-Timeout": "30000"},
+        ),
+        post(
+            f"{V1}/listener",
+            {"Listening-Configs": "golden.listen\x02G\x02\x02\x01"},
+            headers={"Long-Pulling-Timeout": "30000"},
+        ),
         post(
             f"{V1}/listener",
             {"Listening-Configs": PROBE.format(md5("one"))},
@@ -292,7 +343,11 @@ _HISTORY_CASES = (
         published("history", "two", tenant="golden-hist"),
         get(V1, of("history", tenant="golden-hist", show="all"), save={"id": "id"}),
         gone("history", tenant="golden-hist"),
-        get(HISTORY, of("history", tenant="golden-hist", search="accurate", pageNo=1, pageSize=10), save={"nid": "pageItems.0.id"}),
+        get(
+            HISTORY,
+            of("history", tenant="golden-hist", search="accurate", pageNo=1, pageSize=10),
+            save={"nid": "pageItems.0.id"},
+        ),
         get(HISTORY, of("history", tenant="golden-hist", search="accurate", pageNo=2, pageSize=1)),
         get(HISTORY, of("history", tenant="golden-hist", search="accurate")),
         get(HISTORY, of("history", tenant="golden-hist")),
@@ -366,8 +421,14 @@ _MOVE_CASES = (
         multipart(V1, {"import": "true", "namespace": "golden-move"}, {}),
         multipart(V1, {"import": "true", "namespace": "golden-move"}, None),
         multipart(V1, {"import": "true", "namespace": "golden-move"}, {**_ENTRIES, ".metadata.yml": "nonsense"}),
-        multipart(V1, {"import": "true", "namespace": "golden-move", "policy": "SKIP"}, {**_ENTRIES, "G/golden.in-3": "extra"}),
-        multipart(V1, {"import": "true", "namespace": "golden-move", "policy": "SKIP"}, {".metadata.yml": _ENTRIES[".metadata.yml"]}),
+        multipart(
+            V1, {"import": "true", "namespace": "golden-move", "policy": "SKIP"}, {**_ENTRIES, "G/golden.in-3": "extra"}
+        ),
+        multipart(
+            V1,
+            {"import": "true", "namespace": "golden-move", "policy": "SKIP"},
+            {".metadata.yml": _ENTRIES[".metadata.yml"]},
+        ),
         gone("in-1", tenant="golden-move"),
         gone("in-2.json", tenant="golden-move"),
         *_unmade(),
@@ -377,18 +438,39 @@ _MOVE_CASES = (
         *_made(),
         published("clone", "c", type="json", appName="app", desc="d", config_tags="t"),
         get(V1, of("clone", show="all"), save={"id": "id"}),
-        ask("POST", V1, {"clone": "true", "tenant": "golden-move"}, json_body=[{"cfgId": "{{id}}", "dataId": "", "group": ""}]),
+        ask(
+            "POST",
+            V1,
+            {"clone": "true", "tenant": "golden-move"},
+            json_body=[{"cfgId": "{{id}}", "dataId": "", "group": ""}],
+        ),
         ask("POST", V1, {"clone": "true", "tenant": "golden-move"}, json_body=[{"cfgId": "{{id}}"}]),
         ask("POST", V1, {"clone": "true", "tenant": "golden-move", "policy": "SKIP"}, json_body=[{"cfgId": "{{id}}"}]),
-        ask("POST", V1, {"clone": "true", "tenant": "golden-move", "policy": "OVERWRITE"}, json_body=[{"cfgId": "{{id}}"}]),
-        ask("POST", V1, {"clone": "true", "tenant": "golden-move"}, json_body=[{"cfgId": "{{id}}", "dataId": "golden.cloned", "group": "H"}]),
+        ask(
+            "POST",
+            V1,
+            {"clone": "true", "tenant": "golden-move", "policy": "OVERWRITE"},
+            json_body=[{"cfgId": "{{id}}"}],
+        ),
+        ask(
+            "POST",
+            V1,
+            {"clone": "true", "tenant": "golden-move"},
+            json_body=[{"cfgId": "{{id}}", "dataId": "golden.cloned", "group": "H"}],
+        ),
         get(V1, of("clone", tenant="golden-move", show="all")),
         get(V1, {"dataId": "golden.cloned", "group": "H", "tenant": "golden-move"}),
         ask("POST", V1, {"clone": "true", "tenant": "golden-nobody"}, json_body=[{"cfgId": "{{id}}"}]),
         ask("POST", V1, {"clone": "true", "tenant": "golden-move"}, json_body=[{"cfgId": 999999999}]),
         ask("POST", V1, {"clone": "true", "tenant": "golden-move"}, json_body=[]),
         ask("POST", V1, {"clone": "true", "tenant": "golden-move"}, json_body={"a": 1}),
-        ask("POST", V1, {"clone": "true", "tenant": "golden-move"}, body="nonsense", headers={"Content-Type": "application/json"}),
+        ask(
+            "POST",
+            V1,
+            {"clone": "true", "tenant": "golden-move"},
+            body="nonsense",
+            headers={"Content-Type": "application/json"},
+        ),
         gone("clone"),
         gone("clone", tenant="golden-move"),
         delete(V1, {"dataId": "golden.cloned", "group": "H", "tenant": "golden-move"}),
@@ -418,16 +500,28 @@ _V2_CASES = (
         get(V2, of("v2")),
         delete(V2, of("v2")),
     ),
-    case("config-v2/publish-refusals", *(post(V2, bad) for bad in BAD_KEYS), delete(V2, {"dataId": "golden.bad", "group": "G"})),
+    case(
+        "config-v2/publish-refusals",
+        *(post(V2, bad) for bad in BAD_KEYS),
+        delete(V2, {"dataId": "golden.bad", "group": "G"}),
+    ),
     case("config-v2/get-refusals", *(get(V2, bad) for bad in PARTS)),
     case("config-v2/remove-refusals", *(delete(V2, bad) for bad in PARTS)),
-    case("config-v2/json-body", ask("POST", V2, json_body=of("v2-json", content="c", type="json")), get(V2, of("v2-json")), delete(V2, of("v2-json"))),
+    case(
+        "config-v2/json-body",
+        ask("POST", V2, json_body=of("v2-json", content="c", type="json")),
+        get(V2, of("v2-json")),
+        delete(V2, of("v2-json")),
+    ),
     case(
         "config-v2/search",
         post(V2, of("v2-search-1", content="one", namespaceId="golden-search2", type="json")),
         post(V2, of("v2-search-2", content="two", namespaceId="golden-search2")),
         *(
-            get(f"{V2}/searchDetail", {"namespaceId": "golden-search2", "dataId": "", "group": "", "pageNo": 1, "pageSize": 10, **more})
+            get(
+                f"{V2}/searchDetail",
+                {"namespaceId": "golden-search2", "dataId": "", "group": "", "pageNo": 1, "pageSize": 10, **more},
+            )
             for more in (
                 {},
                 {"search": "accurate"},
@@ -486,7 +580,11 @@ def _v3(name: str, base: str, port: str) -> tuple[Case, ...]:
         case(
             f"config-{name}/publish-get-remove",
             get(base, of3(key), **at),
-            post(base, of3(key, content="one", type="json", appName="app", srcUser="me", configTags="a,b", desc="d"), **at),
+            post(
+                base,
+                of3(key, content="one", type="json", appName="app", srcUser="me", configTags="a,b", desc="d"),
+                **at,
+            ),
             get(base, of3(key), **at),
             get(base, of3(key, namespaceId="public"), **at),
             get(base, of3(key, namespaceId="golden-other"), **at),
@@ -501,7 +599,12 @@ def _v3(name: str, base: str, port: str) -> tuple[Case, ...]:
             delete(base, of3(key), **at),
             on_2=False,
         ),
-        case(f"config-{name}/publish-refusals", *(post(base, bad, **at) for bad in BAD_KEYS_3), delete(base, {"dataId": "golden.bad", "groupName": "G"}, **at), on_2=False),
+        case(
+            f"config-{name}/publish-refusals",
+            *(post(base, bad, **at) for bad in BAD_KEYS_3),
+            delete(base, {"dataId": "golden.bad", "groupName": "G"}, **at),
+            on_2=False,
+        ),
         case(f"config-{name}/get-refusals", *(get(base, bad, **at) for bad in PARTS_3), on_2=False),
         case(f"config-{name}/remove-refusals", *(delete(base, bad, **at) for bad in PARTS_3), on_2=False),
         case(
@@ -521,8 +624,14 @@ def _v3(name: str, base: str, port: str) -> tuple[Case, ...]:
         ),
         case(
             f"config-{name}/list",
-            *(post(base, of3(f"{key}-{n}", content=f"content {n}", type=kind, appName=app, configTags=tags, **space), **at) for n, app, kind, tags in (
-                (1, "one", "text", "a"), (2, "two", "json", "b"), (3, "", "yaml", "a,b"))),
+            *(
+                post(
+                    base,
+                    of3(f"{key}-{n}", content=f"content {n}", type=kind, appName=app, configTags=tags, **space),
+                    **at,
+                )
+                for n, app, kind, tags in ((1, "one", "text", "a"), (2, "two", "json", "b"), (3, "", "yaml", "a,b"))
+            ),
             *(
                 get(f"{base}/list", {"dataId": "", "groupName": "", "pageNo": 1, "pageSize": 10, **space, **more}, **at)
                 for more in (
@@ -592,7 +701,11 @@ def _v3(name: str, base: str, port: str) -> tuple[Case, ...]:
         ),
         case(
             f"config-{name}/export",
-            post(base, of3(f"{key}-e1", content="a: 1", type="yaml", appName="app", desc="d", configTags="t", **space), **at),
+            post(
+                base,
+                of3(f"{key}-e1", content="a: 1", type="yaml", appName="app", desc="d", configTags="t", **space),
+                **at,
+            ),
             post(base, of3(f"{key}-e2.json", content="{}", type="json", **space), **at),
             get(base, of3(f"{key}-e1", **space), save={"id": "data.id"}, **at),
             get(exported, space, **at),
@@ -613,7 +726,9 @@ def _v3(name: str, base: str, port: str) -> tuple[Case, ...]:
             multipart(f"{base}/import", {"namespaceId": "golden-nobody"}, _ENTRIES, **at),
             multipart(f"{base}/import", {"namespaceId": "golden-move"}, {}, **at),
             multipart(f"{base}/import", {"namespaceId": "golden-move"}, None, **at),
-            multipart(f"{base}/import", {"namespaceId": "golden-move"}, {**_ENTRIES, ".metadata.yml": "nonsense"}, **at),
+            multipart(
+                f"{base}/import", {"namespaceId": "golden-move"}, {**_ENTRIES, ".metadata.yml": "nonsense"}, **at
+            ),
             get(base, of3("in-1", namespaceId="golden-move"), **at),
             delete(base, of3("in-1", namespaceId="golden-move"), **at),
             delete(base, of3("in-2.json", namespaceId="golden-move"), **at),
@@ -630,8 +745,16 @@ def _v3(name: str, base: str, port: str) -> tuple[Case, ...]:
                 for space, more, body in (
                     ("golden-move", {}, [{"configId": "{{id}}", "dataId": "golden.cloned-3", "groupName": "H"}]),
                     ("golden-move", {}, [{"configId": "{{id}}", "dataId": "golden.cloned-3", "groupName": "H"}]),
-                    ("golden-move", {"policy": "SKIP"}, [{"configId": "{{id}}", "dataId": "golden.cloned-3", "groupName": "H"}]),
-                    ("golden-move", {"policy": "OVERWRITE"}, [{"configId": "{{id}}", "dataId": "golden.cloned-3", "groupName": "H"}]),
+                    (
+                        "golden-move",
+                        {"policy": "SKIP"},
+                        [{"configId": "{{id}}", "dataId": "golden.cloned-3", "groupName": "H"}],
+                    ),
+                    (
+                        "golden-move",
+                        {"policy": "OVERWRITE"},
+                        [{"configId": "{{id}}", "dataId": "golden.cloned-3", "groupName": "H"}],
+                    ),
                     ("golden-nobody", {}, [{"configId": "{{id}}"}]),
                     ("golden-move", {}, [{"configId": 999999999}]),
                     ("golden-move", {}, []),

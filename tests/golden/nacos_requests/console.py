@@ -23,7 +23,9 @@ def _bad(id_name: str) -> tuple[dict[str, Any], ...]:
     return tuple({id_name if name == "id" else name: value for name, value in bad.items()} for bad in BAD)
 
 
-def _namespaces(name: str, path: str, id_name: str, exists: Step, port: str = "main", on_2: bool = True) -> tuple[Case, ...]:
+def _namespaces(
+    name: str, path: str, id_name: str, exists: Step, port: str = "main", on_2: bool = True
+) -> tuple[Case, ...]:
     p: dict[str, Any] = {"port": port}
     made = f"golden-{name}"
     return (

@@ -13,7 +13,18 @@ def md5(text: str) -> str:
 
 
 def at(name: str, port: int = 80, **more: Any) -> dict[str, Any]:
-    return {"ip": "10.0.0.1", "port": port, "weight": 1.0, "healthy": True, "enabled": True, "ephemeral": True, "clusterName": "DEFAULT", "serviceName": f"golden-{name}", "metadata": {}, **more}
+    return {
+        "ip": "10.0.0.1",
+        "port": port,
+        "weight": 1.0,
+        "healthy": True,
+        "enabled": True,
+        "ephemeral": True,
+        "clusterName": "DEFAULT",
+        "serviceName": f"golden-{name}",
+        "metadata": {},
+        **more,
+    }
 
 
 def service(name: str, **more: Any) -> dict[str, Any]:
@@ -37,7 +48,9 @@ def config(name: str, **more: Any) -> dict[str, Any]:
 
 
 def listen(name: str, digest: str, on: str = "a", flag: bool = True, **more: Any) -> Step:
-    return rpc("ConfigBatchListenRequest", {"listen": flag, "configListenContexts": [config(name, md5=digest, **more)]}, on=on)
+    return rpc(
+        "ConfigBatchListenRequest", {"listen": flag, "configListenContexts": [config(name, md5=digest, **more)]}, on=on
+    )
 
 
 def publish(name: str, content: str, on: str = "peer", **more: Any) -> Step:
@@ -107,8 +120,13 @@ CASES: tuple[Case, ...] = (
                 {"ephemeral": False},
             )
         ),
-        rpc("InstanceRequest", {**service("g-bad", type="registerInstance", instance=at("g-bad")), "serviceName": "a b"}),
-        rpc("InstanceRequest", {**service("g-bad", type="registerInstance", instance=at("g-bad")), "serviceName": "x" * 600}),
+        rpc(
+            "InstanceRequest", {**service("g-bad", type="registerInstance", instance=at("g-bad")), "serviceName": "a b"}
+        ),
+        rpc(
+            "InstanceRequest",
+            {**service("g-bad", type="registerInstance", instance=at("g-bad")), "serviceName": "x" * 600},
+        ),
         rpc("InstanceRequest", {**service("g-bad", type="registerInstance", instance=at("g-bad")), "groupName": "G/G"}),
         rpc("InstanceRequest", {**service("g-bad", type="registerInstance", instance=at("g-bad")), "namespace": "a b"}),
         deregister("g-nobody"),
@@ -116,7 +134,10 @@ CASES: tuple[Case, ...] = (
     ),
     case(
         "grpc/batch",
-        rpc("BatchInstanceRequest", service("g-b", type="batchRegisterInstance", instances=[at("g-b", 80), at("g-b", 81)])),
+        rpc(
+            "BatchInstanceRequest",
+            service("g-b", type="batchRegisterInstance", instances=[at("g-b", 80), at("g-b", 81)]),
+        ),
         query("g-b"),
         rpc("BatchInstanceRequest", service("g-b", type="batchRegisterInstance", instances=[at("g-b", 81)])),
         query("g-b"),
@@ -138,7 +159,11 @@ CASES: tuple[Case, ...] = (
         closed("a"),
         query("g-p"),
         rpc("PersistentInstanceRequest", service("g-p", type="nonsense", instance=at("g-p", ephemeral=False)), on="b"),
-        rpc("PersistentInstanceRequest", service("g-p", type="deregisterInstance", instance=at("g-p", ephemeral=False)), on="b"),
+        rpc(
+            "PersistentInstanceRequest",
+            service("g-p", type="deregisterInstance", instance=at("g-p", ephemeral=False)),
+            on="b",
+        ),
         query("g-p"),
         delete("/v1/ns/service", {"serviceName": "golden-g-p"}),
     ),
@@ -159,9 +184,18 @@ CASES: tuple[Case, ...] = (
     case(
         "grpc/service-list",
         register("g-l1", on="a"),
-        rpc("ServiceListRequest", {"namespace": "golden-nobody", "groupName": "DEFAULT_GROUP", "pageNo": 1, "pageSize": 10}),
-        rpc("InstanceRequest", {**service("g-l1", type="registerInstance", instance=at("g-l1")), "namespace": "golden-l"}),
-        rpc("InstanceRequest", {**service("g-l2", type="registerInstance", instance=at("g-l2")), "namespace": "golden-l"}),
+        rpc(
+            "ServiceListRequest",
+            {"namespace": "golden-nobody", "groupName": "DEFAULT_GROUP", "pageNo": 1, "pageSize": 10},
+        ),
+        rpc(
+            "InstanceRequest",
+            {**service("g-l1", type="registerInstance", instance=at("g-l1")), "namespace": "golden-l"},
+        ),
+        rpc(
+            "InstanceRequest",
+            {**service("g-l2", type="registerInstance", instance=at("g-l2")), "namespace": "golden-l"},
+        ),
         rpc("ServiceListRequest", {"namespace": "golden-l", "groupName": "DEFAULT_GROUP", "pageNo": 1, "pageSize": 10}),
         rpc("ServiceListRequest", {"namespace": "golden-l", "groupName": "DEFAULT_GROUP", "pageNo": 9, "pageSize": 10}),
         rpc("ServiceListRequest", {"namespace": "golden-l", "groupName": "other", "pageNo": 1, "pageSize": 10}),
@@ -171,7 +205,11 @@ CASES: tuple[Case, ...] = (
     case(
         "grpc/config",
         rpc("ConfigQueryRequest", config("g-c")),
-        publish("g-c", "one", additionMap={"type": "yaml", "appName": "app", "config_tags": "a", "desc": "d", "src_user": "me"}),
+        publish(
+            "g-c",
+            "one",
+            additionMap={"type": "yaml", "appName": "app", "config_tags": "a", "desc": "d", "src_user": "me"},
+        ),
         rpc("ConfigQueryRequest", config("g-c")),
         rpc("ConfigQueryRequest", config("g-c", tenant="public")),
         rpc("ConfigQueryRequest", config("g-c", tenant="golden-other")),
@@ -206,7 +244,11 @@ CASES: tuple[Case, ...] = (
                 {"tenant": "a b"},
                 {"tenant": "x" * 200},
             )
-            for step in (publish("g-bad", "c", **bad), rpc("ConfigQueryRequest", config("g-bad", **bad)), rpc("ConfigRemoveRequest", config("g-bad", **bad)))
+            for step in (
+                publish("g-bad", "c", **bad),
+                rpc("ConfigQueryRequest", config("g-bad", **bad)),
+                rpc("ConfigRemoveRequest", config("g-bad", **bad)),
+            )
         ),
         publish("g-bad", ""),
         publish("g-bad", "  "),
@@ -242,7 +284,11 @@ CASES: tuple[Case, ...] = (
         "grpc/clients-are-shown",
         register("g-shown", on="a"),
         rpc("SubscribeServiceRequest", service("g-shown", clusters="", subscribe=True), on="a"),
-        get("/v2/ns/client/service/publisher/list", {"serviceName": "golden-g-shown"}, save={"client": "data.0.clientId"}),
+        get(
+            "/v2/ns/client/service/publisher/list",
+            {"serviceName": "golden-g-shown"},
+            save={"client": "data.0.clientId"},
+        ),
         get("/v2/ns/client", {"clientId": "{{client}}"}),
         get("/v2/ns/client/publish/list", {"clientId": "{{client}}"}),
         get("/v2/ns/client/subscribe/list", {"clientId": "{{client}}"}),
@@ -252,5 +298,10 @@ CASES: tuple[Case, ...] = (
         get("/v3/admin/ns/client/subscribe/list", {"clientId": "{{client}}"}),
         get("/v3/admin/ns/service/subscribers", {"serviceName": "golden-g-shown"}),
     ),
-    case("grpc/after-http", post("/v1/ns/instance", {"serviceName": "golden-g-h", "ip": "10.0.0.2", "port": 80}), query("g-h"), delete("/v1/ns/instance", {"serviceName": "golden-g-h", "ip": "10.0.0.2", "port": 80})),
+    case(
+        "grpc/after-http",
+        post("/v1/ns/instance", {"serviceName": "golden-g-h", "ip": "10.0.0.2", "port": 80}),
+        query("g-h"),
+        delete("/v1/ns/instance", {"serviceName": "golden-g-h", "ip": "10.0.0.2", "port": 80}),
+    ),
 )

@@ -114,8 +114,14 @@ def _instances(name: str, path: str, subject: str, clusters: str) -> tuple[Case,
             post(path, at(f"{name}-m", ephemeral="false")),
             _cleared(f"{name}-m", path),
         ),
-        case(f"{subject}/register-refusals", *(post(path, bad) for bad in BAD_INSTANCES), delete(path, at("bad", "80"))),
-        case(f"{subject}/deregister-refusals", *(delete(path, bad) for bad in BAD_INSTANCES[:8]), _cleared("nobody", path)),
+        case(
+            f"{subject}/register-refusals", *(post(path, bad) for bad in BAD_INSTANCES), delete(path, at("bad", "80"))
+        ),
+        case(
+            f"{subject}/deregister-refusals",
+            *(delete(path, bad) for bad in BAD_INSTANCES[:8]),
+            _cleared("nobody", path),
+        ),
         case(
             f"{subject}/list-refusals",
             get(f"{path}/list", {}),
@@ -162,7 +168,9 @@ def _instances(name: str, path: str, subject: str, clusters: str) -> tuple[Case,
                     f"{name}-b",
                     consistencyType="ephemeral",
                     metadata=json.dumps({"y": "2"}),
-                    instances=json.dumps([{"ip": "10.0.0.1", "port": 8080, "ephemeral": True, "clusterName": "DEFAULT"}]),
+                    instances=json.dumps(
+                        [{"ip": "10.0.0.1", "port": 8080, "ephemeral": True, "clusterName": "DEFAULT"}]
+                    ),
                 ),
             ),
             put(
@@ -170,7 +178,9 @@ def _instances(name: str, path: str, subject: str, clusters: str) -> tuple[Case,
                 of(f"{name}-b", consistencyType="persist", metadata=json.dumps({"z": "2"}), instances="[]"),
             ),
             get(f"{path}/list", of(f"{name}-b")),
-            delete(f"{path}/metadata/batch", of(f"{name}-b", consistencyType="ephemeral", metadata=json.dumps({"x": ""}))),
+            delete(
+                f"{path}/metadata/batch", of(f"{name}-b", consistencyType="ephemeral", metadata=json.dumps({"x": ""}))
+            ),
             get(f"{path}/list", of(f"{name}-b")),
             put(f"{path}/metadata/batch", of(f"{name}-b", consistencyType="ephemeral", metadata="nonsense")),
             put(f"{path}/metadata/batch", of(f"{name}-b", consistencyType="ephemeral")),
@@ -182,7 +192,22 @@ def _instances(name: str, path: str, subject: str, clusters: str) -> tuple[Case,
         case(
             f"{subject}/beat",
             put(f"{path}/beat", at(f"{name}-h")),
-            put(f"{path}/beat", of(f"{name}-h", beat=json.dumps({"serviceName": f"DEFAULT_GROUP@@golden-{name}-h", "ip": "10.0.0.1", "port": 8080, "weight": 3, "cluster": "c1", "metadata": {"preserved.heart.beat.interval": "7000"}}))),
+            put(
+                f"{path}/beat",
+                of(
+                    f"{name}-h",
+                    beat=json.dumps(
+                        {
+                            "serviceName": f"DEFAULT_GROUP@@golden-{name}-h",
+                            "ip": "10.0.0.1",
+                            "port": 8080,
+                            "weight": 3,
+                            "cluster": "c1",
+                            "metadata": {"preserved.heart.beat.interval": "7000"},
+                        }
+                    ),
+                ),
+            ),
             get(f"{path}/list", of(f"{name}-h")),
             put(f"{path}/beat", at(f"{name}-h")),
             put(f"{path}/beat", at(f"{name}-h", clusterName="c1")),
@@ -324,16 +349,31 @@ _LISTS = (
                 {"withInstances": "false", "serviceNameParam": "cat-1"},
                 {"withInstances": "false", "groupNameParam": "G"},
                 {"withInstances": "false", "serviceNameParam": "*cat*"},
-                {"withInstances": "false", "pageSize": 1, "pageNo": 2, "hasIpCount": "true", "serviceNameParam": "cat-1"},
+                {
+                    "withInstances": "false",
+                    "pageSize": 1,
+                    "pageNo": 2,
+                    "hasIpCount": "true",
+                    "serviceNameParam": "cat-1",
+                },
                 {"withInstances": "false", "pageNo": 0},
                 {"withInstances": "false", "namespaceId": "golden-nobody"},
             )
         ),
         get("/v1/ns/catalog/services", {"namespaceId": "golden-cat"}),
         *(
-            get(f"/{version}/ns/catalog/instances", {**of("cat-1", namespaceId="golden-cat", pageNo=1, pageSize=10), **more})
+            get(
+                f"/{version}/ns/catalog/instances",
+                {**of("cat-1", namespaceId="golden-cat", pageNo=1, pageSize=10), **more},
+            )
             for version in ("v1", "v2")
-            for more in ({}, {"clusterName": "c1"}, {"clusterName": "c9"}, {"pageSize": 1, "clusterName": "DEFAULT"}, {"groupName": "other"})
+            for more in (
+                {},
+                {"clusterName": "c1"},
+                {"clusterName": "c9"},
+                {"pageSize": 1, "clusterName": "DEFAULT"},
+                {"groupName": "other"},
+            )
         ),
         get("/v1/ns/catalog/instances", of("cat-1", namespaceId="golden-cat")),
         get("/v1/ns/catalog/instances", {"pageNo": 1, "pageSize": 10}),
@@ -356,7 +396,17 @@ _LISTS = (
     case(
         "naming-v1/cluster",
         post(V1, at("cl", ephemeral="false", clusterName="c1")),
-        put("/v1/ns/cluster", of("cl", clusterName="c1", checkPort=81, useInstancePort4Check="false", healthChecker=json.dumps({"type": "NONE"}), metadata="a=1")),
+        put(
+            "/v1/ns/cluster",
+            of(
+                "cl",
+                clusterName="c1",
+                checkPort=81,
+                useInstancePort4Check="false",
+                healthChecker=json.dumps({"type": "NONE"}),
+                metadata="a=1",
+            ),
+        ),
         get(SERVICE1, of("cl")),
         put("/v1/ns/health", at("cl", clusterName="c1", healthy="false")),
         get(V1, at("cl", clusterName="c1")),
@@ -371,14 +421,49 @@ _LISTS = (
         put("/v2/ns/health", at("cl", clusterName="c9", healthy="true")),
         put("/v2/ns/health", at("cl", clusterName="c1")),
         put("/v2/ns/health", at("cl", 9999, clusterName="c1", healthy="true")),
-        put("/v1/ns/cluster", of("cl", clusterName="c1", checkPort=80, useInstancePort4Check="true", healthChecker=json.dumps({"type": "HTTP", "path": "/health", "headers": "", "expectedResponseCode": 200}))),
+        put(
+            "/v1/ns/cluster",
+            of(
+                "cl",
+                clusterName="c1",
+                checkPort=80,
+                useInstancePort4Check="true",
+                healthChecker=json.dumps(
+                    {"type": "HTTP", "path": "/health", "headers": "", "expectedResponseCode": 200}
+                ),
+            ),
+        ),
         get(SERVICE1, of("cl")),
         get("/v1/ns/catalog/service", of("cl")),
-        put("/v1/ns/cluster", of("cl", clusterName="c1", checkPort=80, useInstancePort4Check="true", healthChecker="nonsense")),
-        put("/v1/ns/cluster", of("cl", clusterName="c1", checkPort=80, useInstancePort4Check="true", healthChecker=json.dumps({"type": "NONSENSE"}))),
-        put("/v1/ns/cluster", of("cl", clusterName="c1", useInstancePort4Check="true", healthChecker=json.dumps({"type": "TCP"}))),
+        put(
+            "/v1/ns/cluster",
+            of("cl", clusterName="c1", checkPort=80, useInstancePort4Check="true", healthChecker="nonsense"),
+        ),
+        put(
+            "/v1/ns/cluster",
+            of(
+                "cl",
+                clusterName="c1",
+                checkPort=80,
+                useInstancePort4Check="true",
+                healthChecker=json.dumps({"type": "NONSENSE"}),
+            ),
+        ),
+        put(
+            "/v1/ns/cluster",
+            of("cl", clusterName="c1", useInstancePort4Check="true", healthChecker=json.dumps({"type": "TCP"})),
+        ),
         put("/v1/ns/cluster", of("cl", clusterName="c1")),
-        put("/v1/ns/cluster", of("nobody", clusterName="c1", checkPort=80, useInstancePort4Check="true", healthChecker=json.dumps({"type": "TCP"}))),
+        put(
+            "/v1/ns/cluster",
+            of(
+                "nobody",
+                clusterName="c1",
+                checkPort=80,
+                useInstancePort4Check="true",
+                healthChecker=json.dumps({"type": "TCP"}),
+            ),
+        ),
         put("/v1/ns/cluster", {}),
         delete(V1, at("cl", ephemeral="false", clusterName="c1")),
         delete(SERVICE1, of("cl")),
@@ -388,7 +473,12 @@ _LISTS = (
         *(
             get(f"/v1/ns/{alias}/{path}", query)
             for alias in ("operator", "ops")
-            for path, query in (("metrics", {}), ("switches", {}), ("distro/client", {"ip": "10.0.0.1", "port": 80}), ("distro/client", {}))
+            for path, query in (
+                ("metrics", {}),
+                ("switches", {}),
+                ("distro/client", {"ip": "10.0.0.1", "port": 80}),
+                ("distro/client", {}),
+            )
         ),
         get("/v1/ns/operator/metrics", {"onlyStatus": "false"}),
         get("/v1/ns/operator/push/state", {}),
@@ -496,11 +586,42 @@ def _v3(name: str, root: str, port: str) -> tuple[Case, ...]:
         case(
             f"naming-{name}/cluster",
             post(V1, at(f"{name}-c", ephemeral="false")),
-            put(cluster, of(f"{name}-c", clusterName="DEFAULT", checkPort=81, useInstancePort4Check="true", healthChecker=json.dumps({"type": "NONE"}), metadata="a=1"), **p),
+            put(
+                cluster,
+                of(
+                    f"{name}-c",
+                    clusterName="DEFAULT",
+                    checkPort=81,
+                    useInstancePort4Check="true",
+                    healthChecker=json.dumps({"type": "NONE"}),
+                    metadata="a=1",
+                ),
+                **p,
+            ),
             get(service, of(f"{name}-c"), **p),
-            put(cluster, of(f"{name}-c", clusterName="DEFAULT", checkPort=81, useInstancePort4Check="true", healthChecker="nonsense"), **p),
+            put(
+                cluster,
+                of(
+                    f"{name}-c",
+                    clusterName="DEFAULT",
+                    checkPort=81,
+                    useInstancePort4Check="true",
+                    healthChecker="nonsense",
+                ),
+                **p,
+            ),
             put(cluster, of(f"{name}-c", clusterName="DEFAULT"), **p),
-            put(cluster, of(f"{name}-nobody", clusterName="DEFAULT", checkPort=81, useInstancePort4Check="true", healthChecker=json.dumps({"type": "NONE"})), **p),
+            put(
+                cluster,
+                of(
+                    f"{name}-nobody",
+                    clusterName="DEFAULT",
+                    checkPort=81,
+                    useInstancePort4Check="true",
+                    healthChecker=json.dumps({"type": "NONE"}),
+                ),
+                **p,
+            ),
             put("/v3/admin/ns/health/instance", at(f"{name}-c", healthy="false")),
             get(V1, at(f"{name}-c")),
             put("/v3/admin/ns/health/instance", at(f"{name}-c")),
@@ -535,7 +656,12 @@ _V3_CASES = (
         delete(ADMIN, at("admin-i", 8081)),
         on_2=False,
     ),
-    case("naming-admin/register-refusals", *(post(ADMIN, bad) for bad in BAD_INSTANCES), delete(ADMIN, at("bad", 80)), on_2=False),
+    case(
+        "naming-admin/register-refusals",
+        *(post(ADMIN, bad) for bad in BAD_INSTANCES),
+        delete(ADMIN, at("bad", 80)),
+        on_2=False,
+    ),
     case("naming-admin/deregister-refusals", *(delete(ADMIN, bad) for bad in BAD_INSTANCES[:8]), on_2=False),
     case(
         "naming-admin/persistent",
@@ -567,7 +693,12 @@ _V3_CASES = (
         delete(OPEN, of("open")),
         on_2=False,
     ),
-    case("naming-open/register-refusals", *(post(OPEN, bad) for bad in BAD_INSTANCES), delete(OPEN, at("bad", 80)), on_2=False),
+    case(
+        "naming-open/register-refusals",
+        *(post(OPEN, bad) for bad in BAD_INSTANCES),
+        delete(OPEN, at("bad", 80)),
+        on_2=False,
+    ),
     case(
         "naming-admin/operator",
         get("/v3/admin/ns/ops/metrics", {}),
@@ -610,7 +741,16 @@ CASES = (
     case(
         "naming-v1/as-apisix-asks",
         post(V1, at("apisix", weight=3, metadata=json.dumps({"gRPC_port": "9090"}))),
-        get(f"{V1}/list", {"healthyOnly": "true", "serviceName": "golden-apisix", "namespaceId": "public", "groupName": "DEFAULT_GROUP"}, headers={"Accept": "application/json"}),
+        get(
+            f"{V1}/list",
+            {
+                "healthyOnly": "true",
+                "serviceName": "golden-apisix",
+                "namespaceId": "public",
+                "groupName": "DEFAULT_GROUP",
+            },
+            headers={"Accept": "application/json"},
+        ),
         ask("GET", f"{V1}/list", of("nobody"), headers={"Accept": "application/json"}),
         delete(V1, at("apisix")),
     ),

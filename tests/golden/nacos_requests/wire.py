@@ -31,7 +31,15 @@ WRONG_3 = (
     ("POST", "/v3/admin/core/state"),
     ("GET", "/v3/auth/user/login"),
 )
-NOWHERE = ("/v1/nowhere", "/v1/cs/nowhere", "/v1/ns/nowhere", "/v2/nowhere", "/v3/nowhere", "/v3/admin/cs/nowhere", "/nowhere")
+NOWHERE = (
+    "/v1/nowhere",
+    "/v1/cs/nowhere",
+    "/v1/ns/nowhere",
+    "/v2/nowhere",
+    "/v3/nowhere",
+    "/v3/admin/cs/nowhere",
+    "/nowhere",
+)
 
 CASES = (
     case("wire/wrong-methods", *(ask(method, path) for method, path in WRONG)),
@@ -62,7 +70,15 @@ CASES = (
         ask("OPTIONS", CONFIG),
         ask("OPTIONS", LIST),
         ask("OPTIONS", "/v1/nowhere"),
-        ask("OPTIONS", CONFIG, headers={"Origin": "http://golden.test", "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "x-a"}),
+        ask(
+            "OPTIONS",
+            CONFIG,
+            headers={
+                "Origin": "http://golden.test",
+                "Access-Control-Request-Method": "POST",
+                "Access-Control-Request-Headers": "x-a",
+            },
+        ),
         get(CONFIG, KEY, headers={"Origin": "http://golden.test"}),
         get(LIST, {"serviceName": "golden-nobody"}, headers={"Origin": "http://golden.test"}),
     ),
@@ -71,7 +87,12 @@ CASES = (
         "wire/accept",
         *(
             get(path, query, headers={"Accept": accept})
-            for path, query in ((LIST, {"serviceName": "golden-nobody"}), ("/v1/console/health/liveness", {}), ("/v1/ns/operator/metrics", {}), ("/v1/nowhere", {}))
+            for path, query in (
+                (LIST, {"serviceName": "golden-nobody"}),
+                ("/v1/console/health/liveness", {}),
+                ("/v1/ns/operator/metrics", {}),
+                ("/v1/nowhere", {}),
+            )
             for accept in ("application/json", "text/html", "application/xml", "text/plain;q=0.5, */*", "nonsense")
         ),
     ),
@@ -90,7 +111,12 @@ CASES = (
         "wire/bodies",
         ask("POST", "/v1/ns/instance", body="serviceName=golden-body&ip=10.0.0.1&port=80"),
         ask("POST", "/v1/ns/instance", body="{", headers={"Content-Type": "application/json"}),
-        ask("POST", "/v1/ns/instance", body="serviceName=golden-body&ip=10.0.0.1&port=80", headers={"Content-Type": "text/plain"}),
+        ask(
+            "POST",
+            "/v1/ns/instance",
+            body="serviceName=golden-body&ip=10.0.0.1&port=80",
+            headers={"Content-Type": "text/plain"},
+        ),
         ask("PUT", "/v1/ns/instance", form={"serviceName": "golden-body", "ip": "10.0.0.1", "port": 80}),
         ask("DELETE", "/v1/ns/instance", form={"serviceName": "golden-body", "ip": "10.0.0.1", "port": 80}),
         ask("PUT", "/v1/ns/instance/beat", form={"serviceName": "golden-body", "ip": "10.0.0.1", "port": 80}),

@@ -135,7 +135,9 @@ class Accounts:
             return True
         roles = {role for role, owner in self.state.roles if owner == user}
         return any(
-            one.role in roles and action in one.action and _pattern(one.resource, public).fullmatch(resource) is not None
+            one.role in roles
+            and action in one.action
+            and _pattern(one.resource, public).fullmatch(resource) is not None
             for one in self.state.permissions
         )
 

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 from harness.emulators.nacos import names
 from harness.emulators.nacos.auth.gate import Resource
 from harness.emulators.nacos.config import transfer
-from harness.emulators.nacos.config.model import ConfigKey, Draft, Entry, Gray, check_tag
+from harness.emulators.nacos.config.model import ConfigKey, Draft, Entry, Found, Gray, check_tag
 from harness.emulators.nacos.config.search import Query, search
-from harness.emulators.nacos.errors import NacosError, Unconvertible, invalid
+from harness.emulators.nacos.errors import Unconvertible, invalid
 from harness.emulators.nacos.http import forms, multipart
 from harness.emulators.nacos.http.message import Request, Response
 from harness.emulators.nacos.http.routes import Call
@@ -320,6 +320,27 @@ def gray_v3(gray: Gray) -> dict[str, Any]:
     return {**detail_v3(gray.entry), **untold, "grayName": "beta", "grayRule": rule}
 
 
-def not_there() -> NacosError:
-    """No such configuration."""
-    return NacosError(404, "config data not exist", 20004)
+FRESH = (("Pragma", "no-cache"), ("Cache-Control", "no-cache,no-store"))
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def headers(found: Found) -> tuple[tuple[str, str], ...]:
+    """What is known of a configuration beside its content."""
+    entry = found.entry
+    variant = ("isBeta", "true") if found.beta else ("Tag", found.tag)
+    return (
+        ("Content-MD5", entry.md5),
+        ("Config-Type", entry.type),
+        ("Last-Modified", http_date(entry.modified)),
+        *FRESH,
+        ("Encrypted-Data-Key", entry.encrypted_data_key),
+        *((variant,) if variant[1] else ()),
+    )
+
+
+def http_date(millis: int) -> str:
+    """A time as HTTP headers carry it."""
+    when = time.gmtime(millis / 1000)
+    day, month = _DAYS[when.tm_wday], _MONTHS[when.tm_mon - 1]
+    return f"{day}, {when.tm_mday:02} {month} {when.tm_year} {time.strftime('%H:%M:%S', when)} GMT"

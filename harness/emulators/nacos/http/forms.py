@@ -57,10 +57,8 @@ def bound_key(request: Request) -> ServiceKey:
     return service_key(request)
 
 
-def config_key(
-    request: Request, *, group: str = "group", tenant: str = "tenant", blank: bool = True
-) -> ConfigKey:
-    """`dataId`, the group and the tenant, by the names this API version uses; v1 takes blanks and refuses them later."""
+def config_key(request: Request, *, group: str = "group", tenant: str = "tenant", blank: bool = True) -> ConfigKey:
+    """`dataId`, the group and the tenant, by the names this API version uses; v1 refuses blanks later on."""
     read = request.present if blank else request.need
     data_id, group_name = read("dataId").strip(), read(group).strip()
     key = ConfigKey(names.tenant_of(request.get(tenant)), group_name, data_id)

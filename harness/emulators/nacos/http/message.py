@@ -169,8 +169,6 @@ def result(data: Any, code: int = 0, message: str = "success") -> Response:
     return as_json({"code": code, "message": message, "data": data})
 
 
-
-
 def dump(value: Any) -> str:
     """Compact JSON with plain unicode, as Jackson writes it."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)

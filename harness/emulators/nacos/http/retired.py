@@ -1,4 +1,4 @@
-"""Calls of v1 and v2 that a 3.0.3 as it is shipped answers with 410: what to ask instead, and which switch they are behind."""
+"""Calls of v1 and v2 that a 3.0.3 as shipped answers with 410: what to ask instead, and behind which switch they are."""
 
 from __future__ import annotations
 
@@ -98,7 +98,13 @@ RETIRED: tuple[tuple[str, str, str, str, str], ...] = (
     ("GET", "/v2/console/namespace/list", "", "console", "GET /v3/console/core/namespace/list"),
     ("GET", "/v2/core/cluster/node/list", "", "admin", "GET {contextPath:nacos}/v3/admin/core/cluster/node/list"),
     ("GET", "/v2/core/cluster/node/self", "", "admin", "GET {contextPath:nacos}/v3/admin/core/cluster/node/self"),
-    ("GET", "/v2/core/cluster/node/self/health", "", "admin", "GET {contextPath:nacos}/v3/admin/core/cluster/node/self/health"),
+    (
+        "GET",
+        "/v2/core/cluster/node/self/health",
+        "",
+        "admin",
+        "GET {contextPath:nacos}/v3/admin/core/cluster/node/self/health",
+    ),
     ("GET", "/v2/core/loader/current", "", "admin", "GET {contextPath:nacos}/v3/admin/core/loader/current"),
     ("GET", "/v2/core/ops/ids", "", "admin", "GET {contextPath:nacos}/v3/admin/core/ops/ids"),
     ("DELETE", "/v2/cs/config", "", "admin", "DELETE /v3/admin/cs/config"),

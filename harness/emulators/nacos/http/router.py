@@ -18,7 +18,7 @@ from harness.emulators.nacos.errors import (
     Unreadable,
 )
 from harness.emulators.nacos.http import retired
-from harness.emulators.nacos.http.message import CONFIG_JSON, JSON, REASONS, TEXT, Request, Response, as_json, text
+from harness.emulators.nacos.http.message import CONFIG_JSON, JSON, TEXT, Request, Response, as_json, text
 from harness.emulators.nacos.http.routes import Call, Family, Route
 from harness.emulators.nacos.http.spring import spring_error
 from harness.emulators.nacos.http.target import is_suspicious
@@ -100,7 +100,7 @@ class Router:
         is_head = request.method == "HEAD" and not path.startswith("/v1/ns/")
         method = "GET" if is_head else request.method
         below = path.rpartition("/")[0] + "/{key}"
-        for route in self._routes.get((method, path)) or self._routes.get((method, below), ()):
+        for route in self._routes.get((method, path)) or self._routes.get((method, below), []):
             if not route.when or route.fits(request):
                 return route
         return None
@@ -196,7 +196,9 @@ def failed(route: Route, call: Call, error: Exception) -> Response:
     if isinstance(error, IllegalParameter):
         return Response(400, f"{error.detail}\r\n".encode("utf-8", "replace"), _checker_type(route), FRESH)
     if isinstance(error, Unbound) and route.family is Family.RESULT:
-        error.detail = f"Required request parameter '{error.name}' for method parameter type {error.kind} is not present"
+        error.detail = (
+            f"Required request parameter '{error.name}' for method parameter type {error.kind} is not present"
+        )
     if route.family is Family.RESULT and isinstance(error, Unconvertible):
         told = _unconvertible(error, version)
         return as_json({"code": 30000, "message": told, "data": None}, 500)
@@ -248,5 +250,3 @@ def _missing(family: Family, error: MissingParameter, request: Request, version:
         return spring_error(400, f"Required parameter '{error.name}' is not present.", request.path)
     wanted = f"Required request parameter &#39;{error.name}&#39; for method parameter type {error.kind}"
     return text(f"caused: {wanted} is not present;", 500)
-
-

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Awaitable
 from urllib.parse import quote, unquote
 
 from harness.emulators.nacos import names
 from harness.emulators.nacos.auth.gate import Resource
-from harness.emulators.nacos.config.model import ConfigKey, Found, RefusedField
+from harness.emulators.nacos.config.model import ConfigKey, RefusedField, check_tag
 from harness.emulators.nacos.config.store import CasFailed
 from harness.emulators.nacos.errors import invalid
 from harness.emulators.nacos.http import configs
@@ -20,9 +19,6 @@ config_resource = configs.resource_of(configs.V1)
 
 FIELD, LINE = "\x02", "\x01"
 MAX_LISTENED = 10_000
-_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-FRESH = (("Pragma", "no-cache"), ("Cache-Control", "no-cache,no-store"))
 ABSENT = Response(404, b"config data not exist\n", CONFIG_JSON)
 
 
@@ -40,8 +36,11 @@ def publish(call: Call) -> Response:
 def get(call: Call) -> Response:
     """The content as it is, with what is known of it in headers."""
     request = call.request
+    key = config_key(request)
+    if request.get("tag"):
+        check_tag(request.get("tag"))
     found = call.domain.config.get(
-        config_key(request),
+        key,
         ip=client_ip(request),
         tag=request.get("tag"),
         auto_tag=request.header("vipserver-tag"),
@@ -49,27 +48,7 @@ def get(call: Call) -> Response:
     if found is None:
         return ABSENT
     body = found.entry.content.encode("utf-8", "replace")  # as text whatever the type is: clients read Config-Type
-    return Response(200, body, TEXT, _headers(found))
-
-
-def _headers(found: Found) -> tuple[tuple[str, str], ...]:
-    entry = found.entry
-    variant = ("isBeta", "true") if found.beta else ("Tag", found.tag)
-    return (
-        ("Content-MD5", entry.md5),
-        ("Config-Type", entry.type),
-        ("Last-Modified", http_date(entry.modified)),
-        *FRESH,
-        ("Encrypted-Data-Key", entry.encrypted_data_key),
-        *((variant,) if variant[1] else ()),
-    )
-
-
-def http_date(millis: int) -> str:
-    """A time as HTTP headers carry it."""
-    when = time.gmtime(millis / 1000)
-    day, month = _DAYS[when.tm_wday], _MONTHS[when.tm_mon - 1]
-    return f"{day}, {when.tm_mday:02} {month} {when.tm_year} {time.strftime('%H:%M:%S', when)} GMT"
+    return Response(200, body, TEXT, configs.headers(found))
 
 
 def remove(call: Call) -> Response:
@@ -111,14 +90,14 @@ async def _hold(call: Call, listened: Listened, seconds: float) -> Response:
 def _changes(listened: Listened, changed: list[ConfigKey]) -> Response:
     """The changed keys as a body of a line."""
     told = _told(listened, changed)
-    return Response(200, f"{told}\n".encode() if told else b"", CONFIG_JSON, FRESH)
+    return Response(200, f"{told}\n".encode() if told else b"", CONFIG_JSON, configs.FRESH)
 
 
 def _changes_in_headers(listened: Listened, changed: list[ConfigKey]) -> Response:
     """Who doesn't poll for long is told in headers, as clients before 1.0 read it (`LongPollingService`)."""
     old = "".join(f"{key.data_id}:{key.group};" for key in changed)
     told = (("Probe-Modify-Response", old), ("Probe-Modify-Response-New", _told(listened, changed)))
-    return Response(200, b"", CONFIG_JSON, (*told, *FRESH))
+    return Response(200, b"", CONFIG_JSON, (*told, *configs.FRESH))
 
 
 def _told(listened: Listened, changed: list[ConfigKey]) -> str:

@@ -50,7 +50,11 @@ def search(blur: bool) -> Callable[[Call], Response]:
 
 def _line(call: Call, entry: Entry, blur: bool) -> dict[str, Any]:
     """A line of what was found; which columns it has depends on the query that the server builds."""
-    line, by_tags, is_2 = configs.basic_v1(entry, call.domain.version), bool(call.request.get(V1.tags)), call.domain.version.is_2
+    line, by_tags, is_2 = (
+        configs.basic_v1(entry, call.domain.version),
+        bool(call.request.get(V1.tags)),
+        call.domain.version.is_2,
+    )
     if blur:
         return {**line, "md5": None if is_2 or by_tags else line["md5"]}
     return {**line, "encryptedDataKey": None, **({"md5": None, "type": None} if by_tags else {})}

@@ -16,8 +16,8 @@ from harness.emulators.nacos.naming.model import ClusterSettings, ServiceMetadat
 
 #: Spring's words for a missing number without a default (`CatalogController` declares these two so).
 UNTRANSLATED = (
-    "caused: Optional int parameter '{}' is present but cannot be translated into a null value due to being declared as "
-    "a primitive type. Consider declaring it as object wrapper for the corresponding primitive type.;"
+    "caused: Optional int parameter '{}' is present but cannot be translated into a null value due to being declared "
+    "as a primitive type. Consider declaring it as object wrapper for the corresponding primitive type.;"
 )
 SELECTOR_TYPES = ["label", "none"]
 

@@ -128,5 +128,13 @@ HANDLERS = (
     Handler("ConfigQueryRequest", "ConfigQueryResponse", query, "r", resource, check_config, UNREAD),
     Handler("ConfigPublishRequest", "ConfigPublishResponse", publish, "w", resource, check_config),
     Handler("ConfigRemoveRequest", "ConfigRemoveResponse", remove, "w", resource, check_config),
-    Handler("ConfigBatchListenRequest", "ConfigChangeBatchListenResponse", batch_listen, "r", listened, check_listened, UNLISTENED),
+    Handler(
+        "ConfigBatchListenRequest",
+        "ConfigChangeBatchListenResponse",
+        batch_listen,
+        "r",
+        listened,
+        check_listened,
+        UNLISTENED,
+    ),
 )
