@@ -191,7 +191,8 @@ class Player:
 
     def _text(self, text: str) -> str:
         for name, value in self.saved.items():
-            text = re.sub(rf"(?<!\w){re.escape(value)}(?!\w)", f"{{{{{name}}}}}", text) if value else text
+            known = len(value) > 5  # an emulator's short id could be any number
+            text = re.sub(rf"(?<!\w){re.escape(value)}(?!\w)", f"{{{{{name}}}}}", text) if known else text
         for number, name in ((self.target.console_port, "console_port"), (self.target.port, "port")):
             text = re.sub(rf"\b{number}\b", f"{{{{{name}}}}}", text)
         for pattern, name in VALUES:

@@ -327,7 +327,6 @@ CASES = (
         delete("/v1/auth/permissions", {"role": "golden-role", "resource": "public:*:*", "action": "r", **by("admin")}),
         delete("/v1/auth/permissions", {"role": "golden-role", "resource": "public:*:*", "action": "r", **by("admin")}),
         delete("/v1/auth/permissions", {"role": "golden-role", **by("admin")}),
-        delete("/v1/auth/roles", {"role": "ROLE_ADMIN", **by("admin")}),
         delete("/v1/auth/roles", {"role": "golden-role", "username": "golden-r", **by("admin")}),
         delete("/v1/auth/roles", {"role": "golden-role", **by("admin")}),
         delete("/v1/auth/roles", by("admin")),
@@ -371,7 +370,6 @@ CASES = (
             "/v3/auth/permission", {"role": "golden-role-3", "resource": "public:*:*", "action": "r", **by("admin")}
         ),
         get("/v3/auth/permission", {"role": "golden-role-3", "resource": "public:*:*", "action": "r", **by("admin")}),
-        delete("/v3/auth/role", {"role": "ROLE_ADMIN", **by("admin")}),
         delete("/v3/auth/role", {"role": "golden-role-3", "username": "golden-3", **by("admin")}),
         delete("/v3/auth/role", {"role": "golden-role-3", **by("admin")}),
         delete("/v3/auth/user", {"username": "nacos", **by("admin")}),
