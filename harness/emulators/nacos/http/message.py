@@ -145,7 +145,7 @@ class Response:
 
     status: int = 200
     body: bytes = b""
-    content_type: str = TEXT
+    content_type: str = ""
     headers: Headers = field(default=())
 
 

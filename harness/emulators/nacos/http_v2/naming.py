@@ -71,8 +71,8 @@ def service_names(call: Call) -> dict[str, Any]:
 
 def catalog_instances(call: Call) -> dict[str, Any]:
     """Every instance, disabled ones too."""
-    key = service_key(call.request)  # group and cluster are not read: `CatalogControllerV2`
-    key = key._replace(group=names.DEFAULT_GROUP)
+    # a group beside the name and a cluster are not read: `CatalogControllerV2`
+    key = service_key(call.request)._replace(group=names.split_grouped(call.request.get("serviceName"))[0])
     found = list(call.domain.registry.known(key, f"service {key.grouped} is not found!", 404).instances)
     shown = services.page(found, call.request.number("pageNo", 1), call.request.number("pageSize", 10))
     return {"instances": [one.wire(key) for one in shown], "count": len(found)}

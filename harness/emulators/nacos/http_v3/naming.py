@@ -35,7 +35,7 @@ def instance_page(call: Call) -> dict[str, Any]:
 
 def service(call: Call) -> dict[str, Any]:
     """One service in full; raises NacosError (404)."""
-    return services.detail(services.known(call, status=404))
+    return services.detail(services.known(call))
 
 
 def service_list(call: Call) -> Any:
