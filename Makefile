@@ -22,7 +22,7 @@ test: $(DEV) ## the harness's own tests
 test-docker: $(DEV) ## the tests that build images and run containers; without a daemon they say so
 	$(BIN)/pytest tests -m docker $(ARGS)
 
-test-interop: $(DEV) ## the official Nacos clients against the embedded Nacos (a first run downloads and builds them)
+test-interop: $(DEV) ## published clients of Nacos and of the Admin API against the emulators (a first run downloads and builds them)
 	$(BIN)/pytest tests/interop -n 4 --dist loadscope $(ARGS)
 
 check: $(DEV) ## lint, format, types, architecture

@@ -1,10 +1,13 @@
 """The gateway's speed beside nginx's as a plain proxy (and any other gateway's), measured with wrk on the loopback.
 
-    python benchmarks/gateway.py [--case plain,auth] [--seconds 5] [--rounds 3]
-                                 [--other NAME=URL --other-admin URL --other-key KEY]
+    python benchmarks/gateway.py [--case plain,auth] [--seconds 5] [--rounds 5] [--workers 1]
+                                 [--other NAME=URL --other-admin URL --other-key KEY --other-pid PID]
 
-Needs `nginx` and `wrk` on PATH. Each side has one worker; sides take turns within a round, and the median of the rounds
-counts, since machines are noisy. The upstream is another nginx.
+Needs `nginx` and `wrk` on PATH. Each side has one worker, and the upstream is another nginx. Sides take turns within a
+round; a ratio is that of two runs beside each other, and the median of the rounds counts, since machines are noisy.
+Where there are two cores the gateways share the first one, which then nobody else of ours uses (`--no-pin` leaves
+them alone). The CPU time of a request is the gateway's own, user and system, so that it says something on a busy
+machine as well; the system's clock ticks 100 times a second, so rounds of a second or more are needed for it.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import os
 import re
 import shutil
 import socket
@@ -20,8 +24,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +34,7 @@ import jwt
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from harness.etcd_process import EtcdProcess
 from harness.ports import free_port
 from harness.wait import until
 
@@ -38,6 +43,7 @@ RSA = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 PUBLIC = (
     RSA.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo).decode()
 )
+TICKS = os.sysconf("SC_CLK_TCK")
 
 NGINX = """
 worker_processes 1; daemon off; pid {directory}/{name}.pid; error_log {directory}/{name}.log;
@@ -67,11 +73,12 @@ PROXY = """
 """
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Case:
-    """One measurement: what wrk asks for, and with how many connections."""
+    """One measurement: what wrk asks for, and beside how many idle connections."""
 
     name: str
+    title: str
     path: str
     headers: Mapping[str, str] = field(default_factory=dict)
     script: str = ""
@@ -79,12 +86,24 @@ class Case:
 
 
 @dataclass(frozen=True)
-class Measured:
-    """What wrk said: requests per second, the 99th percentile in milliseconds, and how many answers weren't 2xx."""
+class Side:
+    """One gateway: where it listens, and whose CPU time is its own (0: unknown)."""
+
+    name: str
+    url: str
+    pid: int = 0
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of wrk: requests per second and in all, percentiles in ms, CPU microseconds a request, errors."""
 
     rate: float
+    p50: float
     p99: float
+    cpu: float
     errors: int
+    count: int
 
 
 def cases() -> list[Case]:
@@ -92,25 +111,14 @@ def cases() -> list[Case]:
     token = jwt.encode({"key": "rs-key", "exp": int(time.time()) + 86400}, RSA, algorithm="RS256")
     upload = 'wrk.method = "POST"\nwrk.body = string.rep("x", 1048576)\n'
     return [
-        Case("plain", "/plain"),
-        Case("auth", "/auth", {"apikey": "auth-key"}),
-        Case("jwt", "/jwt", {"Authorization": token}),
-        Case("64k", "/64k"),
-        Case("upload", "/upload", script=upload),
-        Case("idle", "/plain", idle=1000),
-        Case("routes", "/many/500/x"),
+        Case("plain", "plain route", "/plain"),
+        Case("auth", "key-auth + limit-count", "/auth", {"apikey": "auth-key"}),
+        Case("jwt", "jwt-auth RS256", "/jwt", {"Authorization": token}),
+        Case("64k", "64 KiB response", "/64k"),
+        Case("upload", "1 MiB upload", "/upload", script=upload),
+        Case("idle", "1,000 idle connections", "/plain", idle=1000),
+        Case("routes", "1,000 routes", "/many/500/x"),
     ]
-
-
-TITLES = {
-    "plain": "plain route",
-    "auth": "key-auth + limit-count",
-    "jwt": "jwt-auth RS256",
-    "64k": "64 KiB response",
-    "upload": "1 MiB upload",
-    "idle": "1,000 idle connections",
-    "routes": "1,000 routes",
-}
 
 
 def configure(admin: str, key: str, upstream: int) -> None:
@@ -136,10 +144,13 @@ def configure(admin: str, key: str, upstream: int) -> None:
             client.put(f"/apisix/admin/routes/{name}", json=route | {"upstream": nodes}).raise_for_status()
 
 
+# -- what is measured
+
+
 @contextlib.contextmanager
-def process(arguments: list[str], **options: Any) -> Iterator[subprocess.Popen[str]]:
-    """A child that ends with the block."""
-    child = subprocess.Popen(arguments, text=True, **options)
+def process(arguments: Sequence[str], core: int | None = None, **options: Any) -> Iterator[subprocess.Popen[str]]:
+    """A child that ends with the block, on a core of its own if one is named."""
+    child = subprocess.Popen([*_on(core), *arguments], text=True, **options)
     try:
         yield child
     finally:
@@ -147,14 +158,19 @@ def process(arguments: list[str], **options: Any) -> Iterator[subprocess.Popen[s
         child.wait(timeout=20)
 
 
+def _on(core: int | None) -> list[str]:
+    return [] if core is None else ["taskset", "-c", str(core)]
+
+
 @contextlib.contextmanager
-def nginx(name: str, body: str, directory: Path, port: int) -> Iterator[None]:
+def nginx(name: str, body: str, directory: Path, port: int, core: int | None) -> Iterator[Side]:
     """An nginx with one worker."""
     path = directory / f"{name}.conf"
     path.write_text(NGINX.format(directory=directory, name=name, body=body))
-    with process([shutil.which("nginx") or "/usr/sbin/nginx", "-c", str(path)], stderr=subprocess.DEVNULL):
+    command = [shutil.which("nginx") or "/usr/sbin/nginx", "-c", str(path)]
+    with process(command, core, stderr=subprocess.DEVNULL) as child:
         until(lambda: _listens(port), 5, awaited=f"nginx {name} on port {port}")
-        yield
+        yield Side(name, f"http://127.0.0.1:{port}", child.pid)
 
 
 def _listens(port: int) -> bool:
@@ -163,31 +179,53 @@ def _listens(port: int) -> bool:
 
 
 @contextlib.contextmanager
-def ours() -> Iterator[dict[str, str]]:
-    """Our gateway with one worker and an etcd of its own: its addresses."""
+def ours(core: int | None, workers: int = 1) -> Iterator[tuple[Side, dict[str, str]]]:
+    """Our gateway with an etcd of its own, and its addresses."""
     listeners = ["http", "admin", "control", "prometheus"]
     flags = [part for name in listeners for part in (f"--{name}", "127.0.0.1:0")]
-    command = [sys.executable, "-m", "harness.emulators.apisix.serve", *flags, "--admin-key", KEY]
-    with process(command, stdout=subprocess.PIPE) as child:
+    with contextlib.ExitStack() as stack:
+        etcd = stack.enter_context(EtcdProcess())
+        flags += ["--etcd", etcd.url, "--admin-key", KEY, "--workers", str(workers)]
+        command = [sys.executable, "-m", "harness.emulators.apisix.serve", *flags]
+        child = stack.enter_context(process(command, core, stdout=subprocess.PIPE))
         assert child.stdout is not None
-        line = child.stdout.readline()
-        yield json.loads(line.removeprefix("ready "))
+        addresses = json.loads(child.stdout.readline().removeprefix("ready "))
+        yield Side("ours", addresses["http"], child.pid), addresses
 
 
-def wrk(url: str, case: Case, seconds: float, directory: Path) -> Measured:
+def cpu_seconds(pid: int) -> float:
+    """User and system time of a process and its children that live, 0 for pid 0."""
+    if not pid:
+        return 0.0
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return (int(fields[11]) + int(fields[12])) / TICKS + sum(cpu_seconds(int(child)) for child in children)
+
+
+def wrk(side: Side, case: Case, seconds: int, directory: Path, core: int | None) -> Run:
     """One run of wrk -t1 -c32."""
-    command = ["wrk", "-t1", "-c32", f"-d{seconds:g}s", "--latency", url + case.path]
+    command = [*_on(core), "wrk", "-t1", "-c32", f"-d{seconds}s", "--latency", side.url + case.path]
     command += [part for name, value in case.headers.items() for part in ("-H", f"{name}: {value}")]
     if case.script:
         script = directory / f"{case.name}.lua"
         script.write_text(case.script)
         command += ["-s", str(script)]
+    before = cpu_seconds(side.pid)
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    spent = cpu_seconds(side.pid) - before
     rate = float(re.search(r"Requests/sec:\s+([\d.]+)", said)[1])  # type: ignore[index]
-    found = re.search(r"99%\s+([\d.]+)(us|ms|s)", said)
-    scale = {"us": 0.001, "ms": 1.0, "s": 1000.0}
+    count = int(re.search(r"(\d+) requests in", said)[1])  # type: ignore[index]
     errors = re.search(r"Non-2xx or 3xx responses: (\d+)", said)
-    return Measured(rate, float(found[1]) * scale[found[2]] if found else 0.0, int(errors[1]) if errors else 0)
+    failed = re.search(r"Socket errors: (.*)", said)
+    broken = sum(int(number) for number in re.findall(r"\d+", failed[1])) if failed else 0
+    percentile = {name: _milliseconds(said, name) for name in ("50", "99")}
+    cpu = spent / count * 1e6 if side.pid else 0.0
+    return Run(rate, percentile["50"], percentile["99"], cpu, broken + (int(errors[1]) if errors else 0), count)
+
+
+def _milliseconds(said: str, percent: str) -> float:
+    found = re.search(rf"{percent}%\s+([\d.]+)(us|ms|s)", said)
+    return float(found[1]) * {"us": 0.001, "ms": 1.0, "s": 1000.0}[found[2]] if found else 0.0
 
 
 @contextlib.contextmanager
@@ -205,75 +243,107 @@ def idle(url: str, count: int) -> Iterator[None]:
             connection.close()
 
 
-def measure(case: Case, sides: Mapping[str, str], options: argparse.Namespace, directory: Path) -> dict[str, Measured]:
-    """The median run of each side."""
-    runs: dict[str, list[Measured]] = {name: [] for name in sides}
+def measure(
+    case: Case, sides: Sequence[Side], options: argparse.Namespace, directory: Path, core: int | None
+) -> dict[str, list[Run]]:
+    """The runs of each side, taken in turns."""
+    runs: dict[str, list[Run]] = {side.name: [] for side in sides}
     for _ in range(options.rounds):
-        for name, url in sides.items():
-            with idle(url, case.idle):
-                runs[name].append(wrk(url, case, options.seconds, directory))
-    return {name: _median(found) for name, found in runs.items()}
+        for side in sides:
+            with idle(side.url, case.idle):
+                runs[side.name].append(wrk(side, case, options.seconds, directory, core))
+    return runs
 
 
-def _median(runs: list[Measured]) -> Measured:
-    return Measured(
-        statistics.median(run.rate for run in runs),
-        statistics.median(run.p99 for run in runs),
-        sum(run.errors for run in runs),
-    )
+# -- what is told
 
 
-def _cell(one: Measured) -> str:
-    return f"{one.rate:,.0f} ({one.p99:.1f})" + (f" {one.errors} errors" if one.errors else "")
+def _median(runs: Sequence[Run]) -> Run:
+    middle = {name: statistics.median(getattr(run, name) for run in runs) for name in ("rate", "p50", "p99", "cpu")}
+    return Run(**middle, errors=sum(run.errors for run in runs), count=sum(run.count for run in runs))
 
 
-def report(results: Mapping[str, dict[str, Measured]]) -> str:
+def ratios(runs: Mapping[str, Sequence[Run]], name: str) -> tuple[float, float]:
+    """A side's throughput beside nginx's, and nginx's CPU time a request beside the side's; 1 is as good as nginx."""
+    pairs = list(zip(runs[name], runs["nginx"], strict=True))
+    by_cpu = [base.cpu / run.cpu for run, base in pairs if run.cpu]
+    return statistics.median(run.rate / base.rate for run, base in pairs), statistics.median(by_cpu or [0])
+
+
+def _cells(runs: Mapping[str, Sequence[Run]], name: str) -> list[str]:
+    one = _median(runs[name])
+    cpu = f"{one.cpu:.1f}" if one.cpu else "-"
+    cells = [name, f"{one.rate:,.0f}", f"{one.p50:.2f}", f"{one.p99:.2f}", cpu, str(one.errors or "")]
+    if name == "nginx":
+        return [*cells, "1", "1"]
+    rate, by_cpu = ratios(runs, name)
+    return [*cells, f"{rate:.2f}", f"{by_cpu:.2f}" if by_cpu else "-"]
+
+
+def report(results: Mapping[Case, Mapping[str, Sequence[Run]]]) -> Iterator[str]:
     """The table, in Markdown."""
-    sides = list(next(iter(results.values())))
-    lines = ["| case | " + " | ".join(f"{side} req/s (p99 ms)" for side in sides) + " | ours / nginx |"]
-    lines.append("|---" * (len(sides) + 2) + "|")
-    for case, found in results.items():
-        cells = [
-            f"{one.rate:,.0f} ({one.p99:.1f})" + (f" {one.errors} errors" if one.errors else "")
-            for one in found.values()
-        ]
-        ratio = found["ours"].rate / found["nginx"].rate
-        lines.append(f"| {TITLES[case]} | " + " | ".join(cells) + f" | {ratio:.2f} |")
-    return "\n".join(lines)
+    yield "| case | side | req/s | p50 ms | p99 ms | CPU µs | errors | × nginx | × nginx by CPU |"
+    yield "|---" * 9 + "|"
+    for case, runs in results.items():
+        for place, name in enumerate(runs):
+            yield "| " + " | ".join(["" if place else case.title, *_cells(runs, name)]) + " |"
 
 
-def main() -> None:
-    """Parse, start, measure, print."""
+def _load() -> str:
+    return " ".join(f"{value:.1f}" for value in os.getloadavg())
+
+
+def parse() -> argparse.Namespace:
+    """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--case", default=",".join(TITLES), help="which ones, by comma")
-    parser.add_argument("--seconds", type=float, default=5)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--case", default="", help="which ones, by comma")
+    parser.add_argument("--seconds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--workers", type=int, default=1, help="of ours")
+    parser.add_argument("--no-pin", action="store_true", help="leave the processes to the scheduler")
     parser.add_argument("--other", metavar="NAME=URL", help="another gateway to put beside")
     parser.add_argument("--other-admin", metavar="URL", help="its Admin API, to give it the same routes")
     parser.add_argument("--other-key", default="", metavar="KEY")
+    parser.add_argument("--other-pid", type=int, default=0, metavar="PID", help="its process, to count its CPU time")
     parser.add_argument("--json", action="store_true")
-    options = parser.parse_args()
-    wanted = options.case.split(",")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Start, measure, print."""
+    options = parse()
+    wanted = options.case.split(",") if options.case else [case.name for case in cases()]
+    pinned = not options.no_pin and (os.cpu_count() or 1) > 1 and shutil.which("taskset") and options.workers == 1
+    gateway, rest = (0, 1) if pinned else (None, None)
+    before = _load()
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
         directory = Path(name)
         directory.chmod(0o755)
         (directory / "64k").write_bytes(b"x" * 65536)
-        upstream, proxy = free_port(), free_port()
-        stack.enter_context(nginx("upstream", UPSTREAM.format(port=upstream, directory=directory), directory, upstream))
-        stack.enter_context(nginx("proxy", PROXY.format(port=proxy, upstream=upstream), directory, proxy))
-        addresses = stack.enter_context(ours())
+        upstream, port = free_port(), free_port()
+        served = UPSTREAM.format(port=upstream, directory=directory)
+        stack.enter_context(nginx("upstream", served, directory, upstream, rest))
+        proxy = PROXY.format(port=port, upstream=upstream)
+        beside = stack.enter_context(nginx("nginx", proxy, directory, port, gateway))
+        own, addresses = stack.enter_context(ours(gateway, options.workers))
         configure(addresses["admin"], KEY, upstream)
-        sides = {"nginx": f"http://127.0.0.1:{proxy}", "ours": addresses["http"]}
+        sides = [beside, own]
         if options.other:
             other, _, url = options.other.partition("=")
-            sides[other] = url
+            sides.append(Side(other, url, options.other_pid))
             if options.other_admin:
                 configure(options.other_admin, options.other_key, upstream)
-        results = {case.name: measure(case, sides, options, directory) for case in cases() if case.name in wanted}
+        chosen = [case for case in cases() if case.name in wanted]
+        results = {case: measure(case, sides, options, directory, rest) for case in chosen}
     if options.json:
-        print(json.dumps({case: {side: vars(one) for side, one in found.items()} for case, found in results.items()}))
-    else:
-        print(report(results))
+        told = {
+            case.name: {side: [asdict(run) for run in found] for side, found in results[case].items()}
+            for case in results
+        }
+        print(json.dumps(told))
+        return
+    print("\n".join(report(results)))
+    print(f"\n{options.rounds} rounds of {options.seconds} s, wrk -t1 -c32; load before {before}, after {_load()}")
 
 
 if __name__ == "__main__":

@@ -152,6 +152,9 @@ def serve_nacos(
     host: Annotated[str, typer.Option(help="the address to bind")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="HTTP; gRPC is 1000 above unless --grpc-port says otherwise")] = 8848,
     grpc_port: Annotated[int | None, typer.Option(help="gRPC")] = None,
+    grpc_cert: Annotated[Path | None, typer.Option(help="gRPC over TLS: the certificate chain (PEM)")] = None,
+    grpc_key: Annotated[Path | None, typer.Option(help="gRPC over TLS: its key (PEM)")] = None,
+    grpc_client_ca: Annotated[Path | None, typer.Option(help="gRPC over TLS: who signs clients' certificates")] = None,
     auth: Annotated[
         str | None, typer.Option(metavar="USER:PASSWORD", envvar="HARNESS_NACOS_AUTH", help="switch authentication on")
     ] = None,
@@ -165,6 +168,7 @@ def serve_nacos(
     ] = None,
 ) -> None:
     """Run the Nacos emulator alone; prints `ready {addresses}`, stops on SIGTERM."""
+    from harness.emulators.nacos.grpc.tls import tls_of
     from harness.emulators.nacos.serve import run
 
     code = run(
@@ -173,6 +177,7 @@ def serve_nacos(
         grpc_port=grpc_port,
         auth=auth,
         data_dir=data_dir,
+        grpc_tls=tls_of(grpc_cert, grpc_key, grpc_client_ca),
         console_port=console_port,
         version=nacos_version,
         server_identity=server_identity,

@@ -15,9 +15,20 @@ class HarnessError(Exception):
         self.mend = mend
         super().__init__(self._text())
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # by its attributes: it may come from another process, and its classes are made of different arguments
+        return _again, (type(self), self.args, self.__dict__)
+
     def _text(self) -> str:
         text = f"{self.where}: {self.what}" if self.where else self.what
         return f"{text}\n  mend: {self.mend}" if self.mend else text
+
+
+def _again(kind: type[HarnessError], arguments: tuple[object, ...], attributes: dict[str, object]) -> HarnessError:
+    error = kind.__new__(kind, *arguments)
+    error.args = arguments
+    error.__dict__.update(attributes)
+    return error
 
 
 class SpecError(HarnessError):

@@ -141,6 +141,11 @@ def temporary_directory(name: str) -> Path:
     return directory
 
 
+def adopt(directory: Path) -> None:
+    """Have a directory that somebody else made removed when this process ends, whatever ends it."""
+    _this_owner().guard(directory)
+
+
 def mark() -> str:
     """This process as an owner: what it leaves outside is labelled so, and `is_gone` tells whose owner has ended."""
     return _this_owner().mark

@@ -10,8 +10,10 @@ import pytest
 
 if TYPE_CHECKING:
     from harness.clients import ApisixClient, NacosClient
+    from harness.errors import HarnessError
     from harness.gateway import Gateway
     from harness.services import ServiceHandle
+    from harness.sharing import SharedStack
     from harness.stack import Stack
 
 DEFAULT_PLATFORM = "stubs/platform.yaml"
@@ -20,8 +22,10 @@ RAN = pytest.StashKey[list[str]]()
 RECORDED = pytest.StashKey[list[Any]]()
 #: Fixtures whose requests are as many as time allows: no two runs ask the same.
 UNREPEATABLE = frozenset({"traffic"})
-#: The engines of which one stack is all that a machine should run: with xdist the workers share it.
+#: The engines of which one stack is all that a machine should run: with xdist the workers share it and take turns.
 SHARED = frozenset({"docker"})
+#: The shared stack of a worker of xdist, or why there is none.
+JOINED = pytest.StashKey["SharedStack | HarnessError"]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -43,20 +47,36 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError("--record writes one file: run without -n")
 
 
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """With one stack for all, one worker runs all: its tests change the stack and can't run at the same time anyway."""
-    if config.getoption("--engine") not in SHARED or config.getoption("dist") == "each":
-        return None
-    from xdist.scheduler import LoadScopeScheduling
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """As a worker of xdist: a test of the shared stack has it to itself, set-up and tear-down included.
 
-    class OneWorker(LoadScopeScheduling):  # type: ignore[misc]
-        """Every test is in the same scope, and a scope is never split."""
+    The first hook of all: waiting for one's turn is no part of a test's time.
+    """
+    if not _is_shared(item.config) or "stack" not in getattr(item, "fixturenames", ()):
+        return (yield)
+    joined = _joined(item.config)
+    if isinstance(joined, Exception):
+        return (yield)  # the fixture says why
+    with joined.turn():
+        return (yield)
 
-        def _split_scope(self, nodeid: str) -> str:
-            return "the stack"
 
-    return OneWorker(config, log)
+def _is_shared(config: pytest.Config) -> bool:
+    return hasattr(config, "workerinput") and config.getoption("--engine") in SHARED
+
+
+def _joined(config: pytest.Config) -> SharedStack | HarnessError:
+    from harness.errors import HarnessError
+    from harness.sharing import join
+
+    if JOINED not in config.stash:
+        run = config.workerinput["testrunuid"]  # type: ignore[attr-defined]
+        try:
+            config.stash[JOINED] = join(run, _platform(config), config.getoption("--env"), config.getoption("--engine"))
+        except HarnessError as error:
+            config.stash[JOINED] = error
+    return config.stash[JOINED]
 
 
 def _platform(config: pytest.Config) -> Path:
@@ -65,13 +85,12 @@ def _platform(config: pytest.Config) -> Path:
 
 @pytest.fixture(scope="session")
 def stack(request: pytest.FixtureRequest) -> Iterator[Stack]:
-    """The running platform; one per session, with xdist one per worker (with containers: one in all)."""
+    """The running platform; one per session, with xdist one per worker (with containers: one that all share)."""
     from harness.errors import HarnessError
-    from harness.stack import Stack
 
     config = request.config
     try:
-        running = Stack.start(_platform(config), config.getoption("--env"), config.getoption("--engine"))
+        running = _running(config)
     except HarnessError as error:
         pytest.exit(f"the stack did not start\n{error}", returncode=3)
     config.stash[STACK] = running
@@ -82,7 +101,19 @@ def stack(request: pytest.FixtureRequest) -> Iterator[Stack]:
         write(Path(config.getoption("--record")), [*config.stash.get(RECORDED, []), *record_nacos(running)])
     if config.getoption("--keep-stack"):
         _keep(config, running)
-    running.stop()
+    if not _is_shared(config):  # else it is left at the end of the session: this may still be the last test's turn
+        running.stop()
+
+
+def _running(config: pytest.Config) -> Stack:
+    from harness.stack import Stack
+
+    if not _is_shared(config):
+        return Stack.start(_platform(config), config.getoption("--env"), config.getoption("--engine"))
+    joined = _joined(config)
+    if isinstance(joined, Exception):
+        raise joined
+    return joined
 
 
 def _keep(config: pytest.Config, running: Stack) -> None:
@@ -108,7 +139,8 @@ def _declared_state(request: pytest.FixtureRequest) -> Iterator[None]:
         from harness.comparing import exchanges_of
 
         request.config.stash.setdefault(RECORDED, []).extend(exchanges_of(request.node.nodeid, running.exchanges))
-    running.reset()
+    if not _is_shared(request.config):  # the end of a turn does it
+        running.reset()
 
 
 def _refuse_what_it_cannot(node: pytest.Item, running: Stack) -> None:
@@ -168,7 +200,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     """What ran: each component, real or emulated, and how long the stack took to be ready."""
     running = config.stash.get(STACK, None)
     by_workers: list[str] = config.stash.get(RAN, list[str]())
-    for line in [_ran(running)] if running else by_workers:
+    for line in [_ran(running)] if running else dict.fromkeys(by_workers):
         terminalreporter.write_line(line)
 
 
@@ -179,10 +211,13 @@ def _ran(running: Stack) -> str:
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """As a worker of xdist: have the one that reports tell what ran here."""
+    """As a worker of xdist: have the one that reports tell what ran here, and leave the shared stack."""
     output, running = getattr(session.config, "workeroutput", None), session.config.stash.get(STACK, None)
     if output is not None and running is not None:
         output["harness"] = _ran(running)
+    joined = session.config.stash.get(JOINED, None)
+    if joined is not None and not isinstance(joined, Exception):
+        joined.stop()
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -68,11 +68,13 @@ def _decisions(stack: Stack, count: int) -> str:
 def decision_text(entry: dict[str, Any]) -> str:
     """One entry of the gateway's journal: the way of a request, in the order in which it was decided."""
     request, response = entry["request"], entry["response"]
-    lines = [f"{request['method']} {request['uri']} (Host: {request['host']}) was answered {response['status']}"]
+    took = f" after {entry['seconds'] * 1000:.1f} ms" if entry.get("seconds") is not None else ""
+    lines = [f"{request['method']} {request['uri']} (Host: {request['host']}) was answered {response['status']}{took}"]
     lines.append(f"  route     {entry['route'] or 'none matched'}")
+    lines.extend(f"            {miss_text(miss)}" for miss in entry.get("near_misses") or ())
     if entry["consumer"]:
         lines.append(f"  consumer  {entry['consumer']}")
-    lines.extend(f"  {said['phase']:<9} {said['plugin']}: {said['said']}" for said in entry["decisions"])
+    lines.extend(_plugin_lines(entry))
     lines.extend(f"  upstream  {_try_text(attempt)}" for attempt in entry["upstream"]["tries"])
     if entry["upstream"]["tries"]:
         lines.append(f"  sent on   {request['method']} {entry['upstream']['uri']}")
@@ -80,10 +82,36 @@ def decision_text(entry: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def miss_text(miss: dict[str, Any]) -> str:
+    """A route that nearly matched, and what kept it from it."""
+    return f"not {miss['route']} ({miss['uri']}): {miss['check']}: {miss['why']}"
+
+
+def _plugin_lines(entry: dict[str, Any]) -> list[str]:
+    """The plugins' verdicts, neighbours that said the same on one line; those that weren't reached without a phase."""
+    runs: list[tuple[str, str, list[str]]] = []
+    for told in entry.get("plugins") or ():
+        phase = "" if told["said"] == "not reached" else told["phase"]
+        if runs and runs[-1][:2] == (phase, told["said"]):
+            runs[-1][2].append(told["plugin"])
+        else:
+            runs.append((phase, told["said"], [told["plugin"]]))
+    listed = {(told["phase"], told["plugin"]) for told in entry.get("plugins") or ()}
+    others = [one for one in entry["decisions"] if (one["phase"], one["plugin"]) not in listed and one["plugin"]]
+    runs += [(one["phase"], one["said"], [one["plugin"]]) for one in others]
+    return [f"  {phase:<9} {', '.join(names)}: {said}" for phase, said, names in runs]
+
+
 def _try_text(attempt: dict[str, Any]) -> str:
+    parts = [
+        f"{name} {attempt[member] * 1000:.1f} ms"
+        for name, member in (("connected", "connect_time"), ("head", "header_time"))
+        if attempt[member] is not None
+    ]
     took = f" after {attempt['response_time'] * 1000:.1f} ms" if attempt["response_time"] is not None else ""
+    steps = f" ({', '.join(parts)})" if parts and took else ""
     error = f": {attempt['error']}" if attempt["error"] else ""
-    return f"{attempt['node']} {attempt['status'] or 'no answer'}{took}{error}"
+    return f"{attempt['node']} {attempt['status'] or 'no answer'}{took}{steps}{error}"
 
 
 def _logs(stack: Stack) -> Sequence[tuple[str, str]]:

@@ -128,7 +128,7 @@ def _nothing(status: Status) -> None:
 
 
 def _print_status(status: Status) -> None:
-    print(f"  {status.component:<22} {status.state:<9} {status.address}", flush=True)
+    print(f"  {status.component:<22} {status.state:<9} {status.address or status.detail}", flush=True)
 
 
 @contextlib.contextmanager

@@ -19,7 +19,6 @@ class ReplicaHandle:
     def __init__(self, replica: Replica) -> None:
         self._replica = replica
         self._connection: tuple[str, HTTPConnection] | None = None
-        self._slow = False
 
     def __repr__(self) -> str:
         return f"<{self.service}/{self.index} {self.state} {self.http}>"
@@ -93,12 +92,13 @@ class ReplicaHandle:
         self._replica.connect()
 
     def slow_link(self, delay: float = 0.0, jitter: float = 0.0, loss: float = 0.0) -> None:
-        """What it sends takes `delay` seconds longer, give or take `jitter`; a share `loss` gets lost; 0 is as before.
+        """Its answers take `delay` seconds longer, give or take `jitter`; a share `loss` gets lost; 0 is quick again.
 
-        Raises EngineUnavailable where links can't be slowed.
+        Connections that are open are ended when it is first called. On the embedded engine the replica is restarted
+        for it. Raises EngineUnavailable where links can't be slowed.
         """
         self._replica.slow_link(delay, jitter, loss)
-        self._slow = bool(delay or jitter or loss)
+        self._connection = None
 
     @property
     def journal(self) -> list[dict[str, Json]]:
@@ -144,7 +144,10 @@ class ReplicaHandle:
         return self._connection[1]
 
     def revive(self) -> None:
-        """Wake it if it is paused, connect it if it is cut off, restart it if it is dead."""
+        """A plain link, woken if it is paused, connected if it is cut off, restarted if it is dead."""
+        if self._replica.slowed:
+            self._replica.plain_link()
+            self._connection = None
         state = self.state
         if state == "paused":
             self.resume()
@@ -152,8 +155,6 @@ class ReplicaHandle:
             self.connect()
         elif state == "dead":
             self._replica.restart()
-        if self._slow:
-            self.slow_link()
 
     def ask_reset(self) -> None:
         """First half of a reset: ask, without waiting for the answer."""

@@ -72,6 +72,18 @@ def test_a_slow_replica_is_slow_and_no_error(gateway, service):
     assert answer.elapsed.total_seconds() >= 0.2
 
 
+@pytest.mark.requires("slow-link", "stubs")
+def test_a_slow_link_delays_answers_and_loses_none(gateway, service):
+    replica = service("bi-analysis").replicas[0]
+    replica.slow_link(delay=0.25)
+    answers = [gateway.get(REPORT, headers=gateway.bearer("bi-user")) for _ in range(8)]
+    assert {answer.status_code for answer in answers} == {200}
+    replica.slow_link()
+    served = len(replica.journal)
+    assert served > 0, "it is still in the rotation"
+    assert sum(answer.elapsed.total_seconds() >= 0.25 for answer in answers) >= served
+
+
 @pytest.mark.requires("stubs")
 def test_a_failing_service_shows_its_own_error(gateway, service):
     service("bi-analysis").set(error_rate=1, error_status=503)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -38,3 +39,13 @@ def test_the_plugins_it_names_are_those_there_are(platform_file):
     text = (platform_file.parent.parent / "README.md").read_text()
     assert f"Emulated: {', '.join(sorted(BY_NAME))}." in text
     assert f"Refused: {', '.join(sorted(refused()))}." in text
+
+
+def test_each_plugin_has_its_test_file():
+    from harness.emulators.apisix.plugins.registry import BY_NAME
+
+    directory = Path(__file__).parent / "emulators/apisix/plugins"
+    there = {path.stem.removeprefix("test_") for path in directory.glob("test_*.py")}
+    # both serverless plugins are one class
+    wanted = {"serverless" if name.startswith("serverless-") else name.replace("-", "_") for name in BY_NAME}
+    assert wanted <= there

@@ -19,6 +19,7 @@ CAPABILITIES: Mapping[str, str] = {
     "clock": "the gateway's and Nacos' clocks can be advanced",
     "journal": "the gateway tells why it decided as it did",
     "network": "replicas can be cut off the network",
+    "slow-link": "replicas' links can be made slow and lossy",
     "direct": "services can be reached past the gateway",
 }
 
@@ -137,10 +138,19 @@ class Replica(Protocol):
         ...
 
     def slow_link(self, delay: float = 0.0, jitter: float = 0.0, loss: float = 0.0) -> None:
-        """What it sends takes `delay` seconds longer, give or take `jitter`; a share `loss` gets lost; 0 is as before.
+        """Its answers take `delay` seconds longer, give or take `jitter`; a share `loss` gets lost; 0 is quick again.
 
-        Raises EngineUnavailable where links can't be slowed.
+        Raises EngineUnavailable where links can't be slowed, SpecError for what makes no sense.
         """
+        ...
+
+    @property
+    def slowed(self) -> bool:
+        """Whether its link has been touched."""
+        ...
+
+    def plain_link(self) -> None:
+        """The link as if it had never been touched."""
         ...
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.engines.images import daemon, local, pins
+from harness.engines.images import buildkit, daemon, local, pins, settings
 from harness.engines.images.references import variable
 from harness.errors import EngineUnavailable
 from harness.model import Platform, Service
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 #: Byte code and version control are no part of what is built.
 LEFT_OUT = frozenset({"__pycache__", ".git"})
+#: Docker's own arguments, which no Dockerfile declares and no history keeps.
+PROXIES = frozenset({"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"})
 
 
 def images_of(
@@ -78,7 +81,6 @@ def make_current(client: docker.DockerClient, names: Sequence[str], say: local.S
 
     `names` are those of `harness images build --only`. Raises BuildFailed.
     """
-    from harness.engines.images import settings
     from harness.engines.images.build import build, chosen
     from harness.engines.images.offline.catalogue import catalogue
 
@@ -91,7 +93,7 @@ def make_current(client: docker.DockerClient, names: Sequence[str], say: local.S
 
 def _built(client: docker.DockerClient, platform: Platform, service: Service, say: local.Say) -> str:
     """Built from its own repository, unless an image of the same sources, arguments and target is here."""
-    from docker.errors import APIError, ImageNotFound
+    from docker.errors import ImageNotFound
 
     name, build = service.name, service.build
     if build is None:
@@ -100,45 +102,84 @@ def _built(client: docker.DockerClient, platform: Platform, service: Service, sa
             where=f"services.{name}",
             mend="give it `image`, `dockerfile` or `build` in the platform file; the embedded engine runs its command",
         )
-    if build.secrets:
-        raise EngineUnavailable(
-            "build secrets need BuildKit, which the daemon's API doesn't offer",
-            where=f"services.{name}.build.secrets",
-            mend=f"build it with `docker build --secret` and name the result: image: …, or {variable(name)}=…",
-        )
-    context = platform.directory / build.context
-    tag = f"bi-harness-built/{name}:{_fingerprint(context, build)}"
+    order = _order(platform, service, build)
+    tag = f"bi-harness-built/{name}:{_fingerprint(order)}"
     try:
         client.images.get(tag)
         return tag
     except ImageNotFound:
-        say(f"building {name} from {context}")
-    try:
-        events = client.api.build(
-            path=str(context),
-            dockerfile=str(_dockerfile(platform, build)),
-            tag=tag,
-            buildargs=dict(build.args),
-            target=build.target or None,
-            rm=True,
-            decode=True,
-        )
-        daemon.follow(events, tag, say)
-    except (APIError, OSError, TypeError) as error:
-        raise EngineUnavailable(f"it can't be built: {error}", where=f"services.{name}.build") from error
+        say(f"building {name} from {order.context}")
+    if order.secrets or buildkit.is_needed(_text(order)):
+        buildkit.build(replace(order, tag=tag), say)
+    else:
+        _classic(client, replace(order, tag=tag), say)
     return tag
 
 
-def _dockerfile(platform: Platform, build: Build) -> Path:
+def _order(platform: Platform, service: Service, build: Build) -> buildkit.Order:
+    """The declared build, with what this machine's user passes on to builds that declare it."""
+    told = settings.read()
+    where = f"services.{service.name}.build"
+    order = buildkit.Order(
+        tag="",
+        context=(platform.directory / build.context).resolve(),
+        dockerfile=dockerfile(platform, build),
+        arguments={},
+        target=build.target,
+        network=told.network,
+        secrets={
+            name: buildkit.source(value, platform.directory, f"{where}.secrets.{name}")
+            for name, value in build.secrets.items()
+        },
+    )
+    declared = daemon.declared_arguments(_text(order))
+    passed = {name: value for name, value in told.arguments.items() if name in declared or name in PROXIES}
+    return replace(order, arguments={**passed, **build.args})
+
+
+def _text(order: buildkit.Order) -> str:
+    try:
+        return order.dockerfile.read_text()
+    except OSError as error:
+        raise EngineUnavailable(
+            f"its Dockerfile can't be read: {error.strerror}",
+            where=str(order.dockerfile),
+            mend="`dockerfile` is relative to the build's context, or to the platform file",
+        ) from error
+
+
+def _classic(client: docker.DockerClient, order: buildkit.Order, say: local.Say) -> None:
+    from docker.errors import APIError
+
+    try:
+        events = client.api.build(
+            path=str(order.context),
+            dockerfile=str(order.dockerfile),
+            tag=order.tag,
+            buildargs=dict(order.arguments),
+            target=order.target or None,
+            network_mode=order.network or None,
+            rm=True,
+            forcerm=True,
+            decode=True,
+        )
+        daemon.follow(events, order.tag, say)
+    except (APIError, OSError, TypeError) as error:
+        raise EngineUnavailable(f"it can't be built: {error}", where=order.tag) from error
+
+
+def dockerfile(platform: Platform, build: Build) -> Path:
     """Relative to the context, as docker-compose has it; else to the platform file, as every other path is."""
     beside = platform.directory / build.context / build.dockerfile
     return (beside if beside.exists() else platform.directory / build.dockerfile).resolve()
 
 
-def _fingerprint(context: Path, build: Build) -> str:
-    digest = hashlib.sha256(repr((build.dockerfile, build.target, sorted(build.args.items()))).encode())
-    for path in sorted(context.rglob("*")):
+def _fingerprint(order: buildkit.Order) -> str:
+    """What decides what is built: the folder, the Dockerfile, arguments and target; not what a secret is, nor where."""
+    facts = (order.target, sorted(order.arguments.items()), sorted(order.secrets))
+    digest = hashlib.sha256(repr(facts).encode() + _text(order).encode())
+    for path in sorted(order.context.rglob("*")):
         if path.is_file() and not LEFT_OUT.intersection(path.parts):
-            digest.update(str(path.relative_to(context)).encode() + b"\0")
+            digest.update(str(path.relative_to(order.context)).encode() + b"\0")
             digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()[:16]

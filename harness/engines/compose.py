@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 import harness
+from harness.engines.building import dockerfile
 from harness.engines.images.pins import PINS, STUBS, stub_image
 from harness.engines.images.references import variable
 from harness.errors import SpecError
@@ -21,6 +22,8 @@ ADMIN_KEY = "admin-development-key-0123456789"
 TOKEN = "YmktaGFybmVzcy1kZXZlbG9wbWVudC10b2tlbi0wMTIzNDU2Nzg5"
 #: Beside the compose file: what APISIX reads.
 CONFIG = "apisix-config.yaml"
+#: Our images' own checks come every 5 s, each a process: a dozen of them would keep a laptop busy.
+SELDOM = {"interval": "60s"}
 HEAD = """\
 # Made by `harness render --format compose`: don't edit, render again.
 # The stack of `--engine docker` by hand, with Compose 1.29 or 2: `docker compose up`. The gateway is
@@ -74,6 +77,7 @@ def _etcd() -> dict[str, Any]:
         "entrypoint": ["etcd"],
         "command": ["--listen-client-urls", at, "--advertise-client-urls", at],
         "environment": {"ETCD_DATA_DIR": "/tmp/etcd"},
+        "healthcheck": dict(SELDOM),
         "ports": ["127.0.0.1:2379:2379"],
     }
 
@@ -89,6 +93,7 @@ def _nacos() -> dict[str, Any]:
             "NACOS_AUTH_IDENTITY_VALUE": "development",
             "HARNESS_NACOS_AUTH": f"{USER}:{PASSWORD}",
         },
+        "healthcheck": dict(SELDOM),
         "ports": ["127.0.0.1:8848:8848", "127.0.0.1:9848:9848"],
     }
 
@@ -97,6 +102,7 @@ def _apisix(platform: Platform, beside: Path) -> dict[str, Any]:
     return {
         "image": _image("apisix"),
         "depends_on": ["etcd", "nacos"],
+        "healthcheck": dict(SELDOM),
         "environment": {"HARNESS_APISIX_NACOS": f"http://{USER}:{PASSWORD}@nacos:8848"},
         "volumes": [f"{_relative(platform.directory / CONFIG, beside)}:/usr/local/apisix/conf/config.yaml:ro"],
         "ports": [f"127.0.0.1:{port}:{port}" for port in (9080, 9180, 9090, 9091)],
@@ -109,6 +115,7 @@ def _configure(platform: Platform, beside: Path) -> dict[str, Any]:
     return {
         "image": PINS["apisix"].emulated,
         "depends_on": ["apisix", "nacos"],
+        "healthcheck": {"disable": True},
         "entrypoint": ["python", "-m", "harness.applying"],
         "command": ["/platform/platform.yaml", "--env", platform.environment],
         "environment": {
@@ -142,8 +149,7 @@ def _replica(platform: Platform, service: Service, index: int, beside: Path) -> 
         **_source(platform, service, beside),
         "depends_on": ["nacos"],
         "environment": dict(told),
-        # the image's own check comes every 5 s: a dozen of them would keep a laptop busy
-        "healthcheck": {"interval": "60s"},
+        "healthcheck": dict(SELDOM),
         "networks": {"default": {"aliases": [service.name]}},
         "restart": "on-failure",
         **limits,
@@ -161,8 +167,16 @@ def _source(platform: Platform, service: Service, beside: Path) -> dict[str, Any
             mend="give it `image`, `dockerfile` or `build` in the platform file",
         )
     build = service.build
-    recipe: dict[str, Any] = {"context": _relative(platform.directory / build.context, beside)}
-    recipe["dockerfile"] = build.dockerfile
+    if build.secrets:
+        raise SpecError(
+            "Compose 1.29 has no build secrets",
+            where=f"services.{service.name}.build.secrets",
+            mend="build it with `docker build --secret` and name the result: `image: …`",
+        )
+    context = platform.directory / build.context
+    recipe: dict[str, Any] = {"context": _relative(context, beside)}
+    # Compose has it relative to the context; a platform file's may be relative to itself
+    recipe["dockerfile"] = os.path.relpath(dockerfile(platform, build), context.resolve())
     if build.target:
         recipe["target"] = build.target
     if build.args:

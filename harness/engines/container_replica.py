@@ -11,7 +11,8 @@ from typing import Any
 
 from docker.errors import APIError
 
-from harness.engines.containers import HarnessContainer, StubContainer, link
+from harness.engines.containers import HarnessContainer, StubContainer
+from harness.engines.containers.link import ContainerLink
 from harness.wait import until
 
 #: Seconds a replica gets to end after SIGTERM: deregister, drain.
@@ -55,6 +56,8 @@ class ContainerReplica:
         self._cpu = cpu
         self._cut = False
         self._addresses: dict[int, str] = {}
+        self._link: ContainerLink | None = None
+        self._slow: dict[str, float] = {}
 
     @property
     def id(self) -> str:
@@ -141,6 +144,7 @@ class ContainerReplica:
     def _end(self, end: Callable[[], None]) -> None:
         if self.pid is None:
             return
+        self._unlink()
         end()
         until(lambda: self.pid is None, SOON, awaited=f"the end of {self.id}")
         self._addresses = {}
@@ -167,6 +171,13 @@ class ContainerReplica:
         self._docker.start()
         self.log.follow(since)
         self.wait_ready(timeout)
+        if self._slow:
+            self._shape()
+
+    def remove(self) -> None:
+        """End it and leave nothing of it."""
+        self._unlink()
+        self.container.stop()
 
     def disconnect(self) -> None:
         """Cut it off the network: nothing arrives, nothing leaves, connections hang."""
@@ -180,9 +191,31 @@ class ContainerReplica:
         self._cut, self._addresses = False, {}
 
     def slow_link(self, delay: float = 0.0, jitter: float = 0.0, loss: float = 0.0) -> None:
-        """Everything it sends takes `delay` seconds longer, give or take `jitter`, and a share of `loss` gets lost.
+        """Its answers take `delay` seconds longer, give or take `jitter`, and a share of `loss` gets lost.
 
-        All 0 is a plain link again. Raises EngineUnavailable where the daemon's kernel can't (no netem).
+        All 0 is a quick link again; it stays slow over restarts. Raises EngineUnavailable where it can't be slowed.
         """
-        client = self.container.get_docker_client().client
-        link.shape(client, self.container.get_container_id(), delay=delay, jitter=jitter, loss=loss)
+        self._slow = {"delay": delay, "jitter": jitter, "loss": loss}
+        self._shape()
+
+    def _shape(self) -> None:
+        if self._link is None:
+            client = self.container.get_docker_client().client
+            ports = [port for port in (self.container.http_port, self.container.grpc_port) if port]
+            self._link = ContainerLink(client, self.container.get_container_id(), ports)
+        self._link.shape(**self._slow)
+
+    @property
+    def slowed(self) -> bool:
+        """Whether its link has been touched."""
+        return bool(self._slow)
+
+    def plain_link(self) -> None:
+        """The link as if it had never been touched."""
+        self._slow = {}
+        self._unlink()
+
+    def _unlink(self) -> None:
+        if self._link is not None:
+            self._link.remove()
+            self._link = None

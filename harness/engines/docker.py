@@ -39,6 +39,8 @@ PORTS = {
 }
 #: How many containers are started at once: more only wait for the same daemon.
 AT_ONCE = 8
+#: How those lines of a pull or a build begin that are told: the daemon's own steps, BuildKit's, ours.
+_TOLD = ("Step ", "#", "pulling ", "building ")
 #: A container takes longer than a process: the time-outs that the stack gives are stretched by this.
 PATIENCE = 6
 
@@ -93,7 +95,13 @@ class DockerEngine:
         return found.reference
 
     def _telling(self, component: str) -> Callable[[str], None]:
-        return lambda line: self._progress(Status(component, "starting", detail=line))
+        """Tells what is pulled and built: of a build its steps, not each line that they print."""
+
+        def tell(line: str) -> None:
+            if line.startswith(_TOLD):
+                self._progress(Status(component, "starting", detail=line[:100]))
+
+        return tell
 
     def _made(self, chosen: Mapping[str, str]) -> dict[str, Any]:
         nacos = NacosContainer(chosen["nacos"])
@@ -174,7 +182,7 @@ class DockerEngine:
     @property
     def capabilities(self) -> frozenset[str]:
         """What scenarios may ask for: clock and journal only where the components are emulated."""
-        found = {"admin", "nacos-write", "processes", "network", "stubs", "direct"}
+        found = {"admin", "nacos-write", "processes", "network", "slow-link", "stubs", "direct"}
         if "gateway" in self.emulated:
             found.add("journal")
         if self.emulated == {"nacos", "gateway"}:
@@ -255,7 +263,7 @@ class DockerEngine:
         running = self._replicas[service]
         for replica in running[count:]:
             replica.stop()
-            replica.container.stop()
+            replica.remove()
         del running[count:]
         reference = self._images.result()[service]
         new = [self._launch(service, index, reference) for index in range(len(running), count)]
@@ -302,12 +310,12 @@ class DockerEngine:
 
     def stop(self) -> None:
         """Remove every container side by side, then the network; the logs go last."""
-        made = [*(replica.container for replica in self._all()), *self._containers.values()]
+        removals = [*(replica.remove for replica in self._all()), *(one.stop for one in self._containers.values())]
         for starting in (*self._starting.values(), *(replica.started for replica in self._all())):
             starting.cancel()
         self._pool.shutdown(wait=True)
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            for _ in pool.map(lambda container: container.stop(), made):
+            for _ in pool.map(lambda remove: remove(), removals):
                 pass
         if self._network is not None:
             self._network.remove()

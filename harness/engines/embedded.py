@@ -57,7 +57,7 @@ class EmbeddedEngine:
 
     name = "embedded"
     emulated = frozenset({"nacos", "gateway"})
-    capabilities = frozenset({"admin", "nacos-write", "processes", "stubs", "clock", "journal", "direct"})
+    capabilities = frozenset({"admin", "nacos-write", "processes", "slow-link", "stubs", "clock", "journal", "direct"})
 
     def __init__(self, progress: Progress | None = None, ports: Mapping[str, int] | None = None) -> None:
         self._progress = progress or (lambda status: None)
@@ -225,7 +225,7 @@ class EmbeddedEngine:
         self.replicas(service)  # an unknown service is told
         running = self._replicas[service]
         for replica in running[count:]:
-            replica.stop()
+            replica.remove()
         del running[count:]
         new = [self._launch(self._services[service], index) for index in range(len(running), count)]
         running.extend(new)
@@ -270,7 +270,9 @@ class EmbeddedEngine:
     def stop(self) -> None:
         """Replicas first (they deregister), then the components; the logs go last."""
         own = [replica for replica in self._all() if isinstance(replica, CommandReplica)]
-        processes.stop_all([*(parent.lines.process for parent in self._warm.values()), *(r.process for r in own)])
+        links = [replica.link.process for replica in self._all() if replica.link]
+        parents = [parent.lines.process for parent in self._warm.values()]
+        processes.stop_all([*parents, *(replica.process for replica in own), *links])
         processes.stop_all([server.lines.process for server in self._servers.values()])
         if self._etcd is not None:
             self._etcd.stop()

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from harness import processes
 from harness.engines.lines import LineProcess
+from harness.engines.process_link import ProcessLink, behind, refuse_without_a_place
 from harness.errors import EngineUnavailable, NotReady
 from harness.wait import until
 
@@ -53,6 +54,8 @@ class _Local:
 
     paused = False
     launch: Launch
+    _plain: Launch | None = None
+    link: ProcessLink | None = None
 
     @property
     def inside(self) -> str:
@@ -73,8 +76,58 @@ class _Local:
         raise self._no_network("be cut off")
 
     def slow_link(self, delay: float = 0.0, jitter: float = 0.0, loss: float = 0.0) -> None:
-        """Raises EngineUnavailable: it shares this machine's network."""
-        raise self._no_network("have a slow link")
+        """Its answers take `delay` seconds longer, give or take `jitter`; a share `loss` gets lost; 0 is quick again.
+
+        The first time it is stopped and started again, behind a link that has its address. Raises EngineUnavailable.
+        """
+        if self.link is None:
+            self._put_behind_a_link()
+        assert self.link is not None
+        self.link.shape(delay, jitter, loss)
+
+    def _put_behind_a_link(self) -> None:
+        refuse_without_a_place(self.launch)
+        self.stop()
+        self._plain = self.launch
+        self.link = ProcessLink.start(self.launch)
+        self.launch = behind(self.launch)
+        try:
+            self.restart()
+        except NotReady as error:
+            self.link.stop()
+            self.link, self.launch = None, self._plain
+            self.restart()
+            raise EngineUnavailable(
+                f"it can't be put behind a link: {error.what}",
+                where=self.launch.id,
+                mend="the service must listen on the address that BIND_HOST names, and register ADVERTISE_IP",
+            ) from error
+
+    @property
+    def slowed(self) -> bool:
+        """Whether it is behind a link."""
+        return self.link is not None
+
+    def plain_link(self) -> None:
+        """Back in its own place: stopped and started again when it was behind a link."""
+        if self.link is None or self._plain is None:
+            return
+        self.stop()
+        self.link.stop()
+        self.link, self.launch = None, self._plain
+        self.restart()
+
+    def remove(self) -> None:
+        """SIGTERM, and no link is left."""
+        self.stop()
+        if self.link is not None:
+            self.link.stop()
+
+    def stop(self) -> None:
+        raise NotImplementedError
+
+    def restart(self, timeout: float = 10.0) -> None:
+        raise NotImplementedError
 
     def _no_network(self, what: str) -> EngineUnavailable:
         return EngineUnavailable(
@@ -284,7 +337,8 @@ class CommandReplica(_Local):
 
     def _accepts(self) -> bool:
         try:
-            socket.create_connection(("127.0.0.1", int(self.launch.env["HTTP_PORT"])), timeout=1).close()
+            here = self.launch.env.get("BIND_HOST", "127.0.0.1"), int(self.launch.env["HTTP_PORT"])
+            socket.create_connection(here, timeout=1).close()
             return True
         except OSError:
             return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 import urllib.request
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 
 from harness import processes
 from harness.engines.replicas import CommandReplica, Launch, WarmParent, WarmReplica
-from harness.errors import EngineUnavailable, NotReady
+from harness.errors import EngineUnavailable, NotReady, SpecError
 from harness.ports import free_port
 from harness.wait import until
 
@@ -39,7 +40,7 @@ def warm(parent, tmp_path):
     replica = WarmReplica(launch(tmp_path), parent)
     replica.wait_ready(20)
     yield replica
-    replica.kill()
+    replica.remove()
 
 
 @pytest.fixture
@@ -48,6 +49,16 @@ def command(tmp_path):
     replica.wait_ready(10)
     yield replica
     replica.kill()
+
+
+@pytest.fixture
+def listening(tmp_path):
+    """One that listens where it is told."""
+    script = SERVER.replace('"127.0.0.1"', 'os.environ["BIND_HOST"]')
+    replica = CommandReplica(launch(tmp_path, command=(sys.executable, "-c", script), BIND_HOST="127.0.0.1"))
+    replica.wait_ready(10)
+    yield replica
+    replica.remove()
 
 
 @pytest.fixture(params=["warm", "command"])
@@ -87,6 +98,42 @@ def test_pause_freezes_and_resume_wakes(replica):
     until(lambda: stat.read_text().rpartition(")")[2].split()[0] == "T", 5, awaited="the signal's effect")
     replica.resume()
     assert replica.state == "ready"
+
+
+def took(replica) -> float:
+    began = time.monotonic()
+    assert urllib.request.urlopen(f"http://{replica.http}/", timeout=5).status == 200
+    return time.monotonic() - began
+
+
+def test_a_slow_link_takes_its_address_and_gives_it_back(listening):
+    address, pid = listening.http, listening.pid
+    listening.slow_link(delay=0.2)
+    assert listening.slowed and listening.http == address and listening.pid != pid
+    assert took(listening) >= 0.2
+    listening.restart()
+    assert took(listening) >= 0.2, "it stays slow over a restart"
+    listening.plain_link()
+    assert not listening.slowed and listening.launch.env["BIND_HOST"] == "127.0.0.1"
+    took(listening)
+
+
+def test_a_link_of_a_forked_one(warm):
+    warm.slow_link(delay=0.1)
+    assert answers(warm) and warm.state == "ready"
+    warm.plain_link()
+    assert answers(warm)
+
+
+def test_a_setting_that_makes_no_sense_is_told(listening):
+    with pytest.raises(SpecError, match="delay=-1"):
+        listening.slow_link(delay=-1)
+
+
+def test_a_service_that_ignores_where_it_must_listen_is_told_and_goes_on(command):
+    with pytest.raises(EngineUnavailable, match="BIND_HOST"):
+        command.slow_link(delay=0.1)
+    assert command.state == "ready" and not command.slowed
 
 
 def test_a_paused_replica_can_be_killed_and_stopped(warm):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -22,6 +23,9 @@ ADMIN_KEY = "golden-recordings-admin-key"
 LISTENERS = ("http", "https", "admin", "control", "prometheus")
 #: Seconds between a write and the next request: the emulator's watch needs a few milliseconds of it.
 SETTLE = 0.03
+#: Seconds by which limit-count's countdown may be further than in the recording: the steps before it took longer.
+BUSY = 0.9
+COUNTDOWN = re.compile(r"\d+(\.\d+)?")
 
 spec = importlib.util.spec_from_file_location("golden_replay", HERE / "replay.py")
 replay = importlib.util.module_from_spec(spec)
@@ -61,11 +65,22 @@ def client(gateway):
 
 @pytest.mark.parametrize("name", CASES)
 def test_the_answers_are_equal(name, client):
-    failures = replay.replay_case(CASES[name], client)
+    failures = list(filter(_differs, replay.replay_case(CASES[name], client)))
     if name in DIFFERS:
         assert failures, f"{name} is equal now: take it off differs.json"
         pytest.xfail(DIFFERS[name])
     assert not failures, "\n".join(map(_told, failures))
+
+
+def _differs(failure: dict) -> bool:
+    """Whether it is more than a few hundredths by which a busy machine came later to the same window."""
+    return not failure["differences"] or not all(map(_later, failure["differences"]))
+
+
+def _later(difference: tuple) -> bool:
+    where, want, got = difference
+    numbers = all(isinstance(value, str) and COUNTDOWN.fullmatch(value) for value in (want, got))
+    return "x-ratelimit-reset" in where and numbers and 0 <= float(want) - float(got) < BUSY
 
 
 def _told(failure: dict) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from http.cookies import CookieError, SimpleCookie
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any
@@ -41,12 +40,11 @@ def refused_key(error: Unauthorised) -> dict[str, Any]:
 class Access:
     """The keys and networks of the settings; without any, everybody may do everything.
 
-    Raises SpecError for what config.yaml says of the Admin API and can't be honoured.
+    Raises SpecError for a network of config.yaml that is none.
     """
 
     def __init__(self, settings: Settings) -> None:
         admin = (settings.config.get("deployment") or {}).get("admin") or {}
-        _check_honoured(admin)
         required = admin.get("admin_key_required", True) is not False
         self._keys: dict[str, AdminKey] = {key.key: key for key in settings.admin_keys} if required else {}
         # the real default, 127.0.0.0/24, would shut out whoever comes from outside a container
@@ -97,19 +95,6 @@ class Access:
         return Response(500, None, list(self._cors))
 
 
-#: member of deployment.admin → the only value that is honoured
-_ONLY = {"admin_api_version": "v3", "https_admin": False, "admin_api_mtls": None}
-
-
-def _check_honoured(admin: Mapping[str, Any]) -> None:
-    for member, only in _ONLY.items():
-        value = admin.get(member, only)
-        if isinstance(value, Mapping):  # admin_api_mtls comes with empty paths in the example
-            value = any(value.values()) or None
-        if value != only:
-            raise SpecError(f"deployment.admin.{member}: {value!r} is not emulated", mend="leave it out")
-
-
 def _network(text: str) -> IPv4Network | IPv6Network:
     try:
         return ip_network(text, strict=False)
@@ -124,7 +109,12 @@ def _api_key(request: Request) -> str | None:
         argument = argument[0]
     if isinstance(argument, str):
         return argument
-    return request.headers.get("x-api-key") or _cookie(request.headers.get("cookie"))
+    return _key_header(request) or _cookie(request.headers.get("cookie"))
+
+
+def _key_header(request: Request) -> str | None:
+    """$http_x_api_key: nginx takes hyphens and underscores in a header's name for the same."""
+    return next((value for name, _, value in request.headers.items if name.replace("-", "_") == "x_api_key"), None)
 
 
 def _cookie(header: str | None) -> str | None:

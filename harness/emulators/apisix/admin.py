@@ -11,16 +11,15 @@ from harness.emulators.apisix import lua_json, uri_args
 from harness.emulators.apisix.access import ROOT, Access, Unauthorised, refused_key
 from harness.emulators.apisix.etcd import EtcdError
 from harness.emulators.apisix.exchange import App, Request, Response
-from harness.emulators.apisix.plugins.registry import BY_NAME
 from harness.emulators.apisix.resources import configs
 from harness.emulators.apisix.resources.call import NO_BODY, Call, Outcome
-from harness.emulators.apisix.resources.duplicates import AuthKeys
-from harness.emulators.apisix.resources.kind import Desk, Refused
+from harness.emulators.apisix.resources.kind import Refused
 from harness.emulators.apisix.resources.listing import BadPage, select
 from harness.emulators.apisix.resources.operations import Crashed, Operations
 from harness.emulators.apisix.resources.plugin_pages import PluginPages
-from harness.emulators.apisix.resources.prepare import make_catalogue, make_keyring
+from harness.emulators.apisix.resources.prepare import make_desk
 from harness.emulators.apisix.resources.registry import BY_DIRECTORY, SCHEMAS
+from harness.emulators.apisix.resources.v2 import reshape
 from harness.emulators.apisix.settings import Settings
 from harness.emulators.apisix.store import Store
 
@@ -29,7 +28,6 @@ log = logging.getLogger("harness.apisix.admin")
 #: 1.5 MiB
 LARGEST_BODY = 1_572_864
 
-_VERSION = ("X-API-VERSION", "v3")
 #: kinds that live below another: (owner, member in the path)
 _BELOW = (("consumers", "credentials"), ("services", "graphql_cost_decorations"))
 
@@ -44,9 +42,11 @@ class Admin:
 
     def __init__(self, store: Store, settings: Settings, clock: Clock) -> None:
         self._access = Access(settings)
-        self._catalogue = make_catalogue(settings, BY_NAME)
-        self._desk = Desk(store, self._catalogue, make_keyring(settings), AuthKeys(store))
-        self._operations = Operations(store, self._desk, clock.time)
+        self._desk = make_desk(store, settings)
+        self._catalogue = self._desk.plugins
+        self._v2 = settings.admin_api_version == "v2"
+        self._version = ("X-API-VERSION", "v2" if self._v2 else "v3")
+        self._operations = Operations(store, self._desk, clock.time, v2=self._v2)
         self._methods: dict[str, Callable[[Call], Awaitable[Outcome]]] = {
             "GET": self._operations.get,
             "PUT": self._operations.put,
@@ -54,7 +54,7 @@ class Admin:
             "DELETE": self._operations.delete,
             "PATCH": self._operations.patch,
         }
-        self._plugin_pages = PluginPages(self._catalogue)
+        self._plugin_pages = PluginPages(self._catalogue, self._desk.streams)
         self._settings = settings
         self._store = store
 
@@ -106,7 +106,8 @@ class Admin:
         if request.method != "PUT":
             text = f"please use PUT method to reload the plugins, {request.method} method is not allowed."
             return self._access.json(405, {"error_msg": text})
-        listed = [{"name": name} for name in self._catalogue.enabled]
+        listed: list[dict[str, Any]] = [{"name": name} for name in self._catalogue.enabled]
+        listed += [{"name": name, "stream": True} for name in self._desk.streams.enabled]
         await self._store.etcd.put(f"{self._store.prefix}/plugins", lua_json.encode(listed))
         return self._access.answer(200, b"done", ())
 
@@ -142,16 +143,23 @@ class Admin:
             return self._access.json(refused.status, refused.body)
         try:
             outcome = await self._perform(request, call)
-            if isinstance(outcome.body, dict) and "list" in outcome.body and isinstance(call, Call):
-                args = uri_args.parse(request.query)
-                outcome = Outcome(200, select(outcome.body["list"], args, call.kind))
-            return self._access.json(outcome.status, outcome.body, _VERSION)
+            if isinstance(call, Call):
+                outcome = self._shape(request, call, outcome)
+            return self._access.json(outcome.status, outcome.body, self._version)
         except BadPage as error:
-            return self._access.answer(400, str(error).encode(), (_VERSION,))
+            return self._access.answer(400, str(error).encode(), (self._version,))
         except Refused as refused:
-            return self._access.json(refused.status, refused.body, _VERSION)
+            return self._access.json(refused.status, refused.body, self._version)
         except EtcdError as error:
-            return self._access.json(503, {"error_msg": str(error)}, _VERSION)
+            return self._access.json(503, {"error_msg": str(error)}, self._version)
+
+    def _shape(self, request: Request, call: Call, outcome: Outcome) -> Outcome:
+        """The outcome as the version of the API shows it. Raises BadPage."""
+        if self._v2:
+            return reshape(request.method, outcome)
+        if isinstance(outcome.body, dict) and "list" in outcome.body:
+            return Outcome(200, select(outcome.body["list"], uri_args.parse(request.query), call.kind))
+        return outcome
 
     async def _perform(self, request: Request, call: Call | Outcome) -> Outcome:
         if isinstance(call, Outcome):
@@ -161,7 +169,7 @@ class Admin:
     def _call(self, request: Request, segments: list[str]) -> Call | Outcome:
         """What is asked of which kind, or at once the answer of the pages on plugins and schemas."""
         name, *path = segments
-        if name == "stream_routes":
+        if name == "stream_routes" and self._settings.proxy_mode == "http":
             raise Refused("stream mode is disabled, can not add stream routes")
         if name in ("plugins", "schema"):
             return self._page(request, name, path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 import logging
+import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -15,6 +16,7 @@ from harness.emulators.apisix.match.body import is_body_variable
 from harness.emulators.apisix.match.expression import ExpressionError, compile_expression
 from harness.emulators.apisix.plugins.base import PHASES, Plugin
 from harness.emulators.apisix.schema.validate import Validator
+from harness.emulators.apisix.secret_managers.book import references
 from harness.emulators.apisix.store import Entry
 from harness.emulators.apisix.upstream import Upstream as Upstream
 from harness.emulators.apisix.upstream import timeouts_of
@@ -32,6 +34,7 @@ _NO_UPSTREAM_OBJECT: Final = Exit(502)
 _NO_PLUGIN_CONFIG: Final = Exit(503)
 _NO_UPSTREAM: Final = Exit(503)
 _NO_GROUP: Final = Exit(503)
+_NO_CLIENT_CERTIFICATE: Final = Exit(502)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,6 +74,7 @@ class Plan:
         "refusal",
         "rewrite",
         "rules",
+        "straight",
         "unfiltered",
         "upstream",
         "websocket",
@@ -98,6 +102,8 @@ class Plan:
         self.websocket = False
         #: nothing of a plugin runs before or on the answer: the shortest way through the pipeline
         self.direct = False
+        #: the upstream, where a request without a body needs nothing else to be thought of behind the access phase
+        self.straight: Upstream | None = None
         #: no plugin looks at the upstream's answer
         self.unfiltered = True
         #: id of a consumer → the consumer, and the plan with its plugins
@@ -158,6 +164,8 @@ class Compiler:
         self._parts: dict[tuple[str, str, str], tuple[Any, Part | None]] = {}
         self._upstreams: dict[tuple[str, str], tuple[Any, Upstream]] = {}
         self._validators: dict[tuple[str, bool], Validator] = {}
+        #: the parts whose configuration has references to secrets
+        self._with_secrets: set[tuple[str, str, str]] = set()
         self._unmatched: Plan | None = None
 
     def changed(self, kind: str, id_: str, gone: bool) -> None:
@@ -172,6 +180,21 @@ class Compiler:
             if held:
                 held[1].close()
                 self._plane.checkers.drop(held[1].key)
+
+    def secrets_changed(self) -> None:
+        """References stand for other values: plugins that were made with some are made anew, and plans with them."""
+        for key in self._with_secrets:
+            self._parts.pop(key, None)
+        self._with_secrets.clear()
+        for _, upstream in self._upstreams.values():
+            upstream.tls = None
+        self.generation += 1
+        self._rules += 1  # no plan is as good as it was
+
+    def forget_health(self) -> None:
+        """All checkers have been stopped: each upstream has a new one made at its next request."""
+        for _, upstream in self._upstreams.values():
+            upstream.forget_health()
 
     # -- plans
 
@@ -234,7 +257,10 @@ class Compiler:
         plan.websocket = bool(websocket)
         plan.upstream = self._upstream_for(plan, route.entry, service)
         early = (plan.global_rewrite, plan.rewrite, plan.access, plan.before_proxy)
-        plan.direct = plan.unfiltered and not any(early)
+        plan.direct = plan.unfiltered and not any(early) and not plan.log
+        upstream = plan.upstream
+        if isinstance(upstream, Upstream) and upstream.straight and not plan.websocket and not plan.before_proxy:
+            plan.straight = upstream
         return plan
 
     def _upstream_for(self, plan: Plan, route: Entry, service: Entry | None) -> Upstream | Exit:
@@ -242,10 +268,35 @@ class Compiler:
             if holder is None:
                 continue
             if holder.value.get("upstream_id") is not None:
-                return self._upstream_by_id(plan, holder.value["upstream_id"])
+                return self._with_certificate(plan, self._upstream_by_id(plan, holder.value["upstream_id"]))
             if holder.value.get("upstream"):
-                return self.upstream(holder.kind, holder.id, holder.value["upstream"])
+                made = self.upstream(holder.kind, holder.id, holder.value["upstream"])
+                return self._with_certificate(plan, made)
         return _NO_UPSTREAM
+
+    def _with_certificate(self, plan: Plan, upstream: Upstream | Exit) -> Upstream | Exit:
+        """The upstream, or 502 when the `ssl` resource that its `tls` names is not there or no client's (init.lua)."""
+        if isinstance(upstream, Exit):
+            return upstream
+        tls = upstream.conf.get("tls") or {}
+        if tls.get("client_cert_id") is not None:
+            held = self._need(plan, "ssls", tls["client_cert_id"])
+            if held is None or held.value.get("type") != "client":
+                why = "ssl type should be 'client'" if held else f"ssl id [{tls['client_cert_id']}] not exits"
+                log.error("failed to get ssl cert: %s", why)
+                return _NO_CLIENT_CERTIFICATE
+            upstream.show(held)
+        elif not tls.get("client_cert"):
+            return upstream
+        return self._with_readable_certificate(upstream)
+
+    def _with_readable_certificate(self, upstream: Upstream) -> Upstream | Exit:
+        try:
+            self._plane.upstream_tls(upstream)
+        except (ssl.SSLError, ValueError) as error:
+            log.error("failed to set the client's certificate of %s: %s", upstream.key, error)
+            return _NO_UPSTREAM
+        return upstream
 
     def _upstream_by_id(self, plan: Plan, id_: Any) -> Upstream | Exit:
         entry = self._need(plan, "upstreams", id_)
@@ -307,6 +358,7 @@ class Compiler:
         merged.parts = {part.name: part for part in parts}
         merged.upstream = plan.upstream
         merged.websocket = plan.websocket
+        merged.straight = None if merged.before_proxy else plan.straight
         merged.generation = plan.generation
         return merged
 
@@ -361,6 +413,8 @@ class Compiler:
         if meta.get("disable"):
             return None
         scope = self._plane.scope(kind, (entry.kind, entry.id, entry.modified_index))
+        if any(references(own)):
+            self._with_secrets.add((entry.kind, entry.id, name))
         own = scope.secret(own)
         problem = self.validator(kind).check(own)
         if problem:
@@ -420,13 +474,18 @@ def _steps(parts: list[Part], phase: str) -> Steps:
     return tuple((_bound(part, phase), part) for part in parts if getattr(part.plugin, phase, None))
 
 
+def condition_note(part: Part) -> str:
+    """Under which name a request keeps whether a part's _meta.filter holds."""
+    return f"_meta.filter {id(part)}"
+
+
 def _bound(part: Part, phase: str) -> Callable[..., Any]:
     """The plugin's function, behind its `_meta.filter` if it has one, which is judged once per request."""
     function: Callable[..., Any] = getattr(part.plugin, phase)
     condition = part.condition
     if condition is None:
         return function
-    note = f"_meta.filter {id(part)}"
+    note = condition_note(part)
 
     def holds(ctx: Context) -> bool:
         verdict = ctx.notes.get(note)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,16 +27,15 @@ class ConsumerEntry:
 class ConsumerIndex:
     """The consumers that one auth plugin knows, by the value of its key attribute (key, username, …)."""
 
-    __slots__ = ("_by_key", "entries")
+    __slots__ = ("entries", "find")
 
     def __init__(self, entries: tuple[ConsumerEntry, ...], key_attribute: str) -> None:
         self.entries = entries
         keyed = (entry for entry in entries if key_attribute in entry.auth_conf)
-        self._by_key = {str(entry.auth_conf[key_attribute]): entry for entry in keyed}
-
-    def find(self, key: str) -> ConsumerEntry | None:
-        """The entry whose key attribute equals `key`."""
-        return self._by_key.get(key)
+        #: the entry whose key attribute equals a text, or None
+        self.find: Callable[[str], ConsumerEntry | None] = {
+            str(entry.auth_conf[key_attribute]): entry for entry in keyed
+        }.get
 
     def __bool__(self) -> bool:
         return bool(self.entries)

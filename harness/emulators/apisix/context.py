@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from harness.emulators.apisix.headers import Headers
 
 if TYPE_CHECKING:
-    from harness.emulators.apisix.compiled import Route, Upstream
+    from harness.emulators.apisix.compiled import Plan, Route, Upstream
     from harness.emulators.apisix.consumers import ConsumerEntry
 
 
@@ -29,6 +30,17 @@ class Exit:
 #: What a phase function returns: None to go on, an Exit to answer, or an awaitable of either if it must wait.
 Verdict = Exit | None
 MaybeVerdict = Verdict | Awaitable[Verdict]
+
+
+def bytes_of(body: str | bytes | dict[str, Any] | list[Any] | None) -> bytes:
+    """A body as it goes out."""
+    if body is None:
+        return b""
+    if isinstance(body, bytes):
+        return body
+    if isinstance(body, str):
+        return body.encode("latin-1", "surrogateescape") if body.isascii() else body.encode()
+    return json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
 
 
 class Client(Protocol):
@@ -81,43 +93,37 @@ class Try:
 class Context:
     """The state of one request. Text is Latin-1 (one character a byte); bodies are bytes.
 
-    What a request rarely has stays with the class until somebody sets it, so that making one costs little.
+    What a request rarely has stays with the class until somebody sets it, so that making one costs little; what each
+    request reads or sets is the object's own, since Python finds such members several times faster.
     """
 
-    # matched and merged
-    route: Route | None = None
-    path_params: dict[str, str] | None = None
-    consumer: ConsumerEntry | None = None
-
     # where it goes: plugins overwrite these
-    upstream: Upstream | None = None  # None: the route's own
     upstream_uri: str = ""  # path (and query) to send instead of the client's; "" leaves it
     upstream_host: str = ""
     upstream_scheme: str = ""
     upstream_method: str = ""
 
-    # the answer
-    status: int = 0
-    from_upstream: bool = False
-    bytes_sent: int = 0
-    body_bytes_sent: int = 0
+    # a last try was begun and no node found for it: nginx counts that as one without a peer
+    gave_up: bool = False
 
-    # the request's body, when somebody gathered it (`await ctx.read_body()`) or replaced it
-    body: bytes | None = None
+    # whether the body is gathered before the upstream is asked (proxy-control)
+    request_buffering: bool = True
     # the most bytes that the body may have, 0 for any (client-control)
     max_body: int = 0
-    request_length: int = 0
 
     # a gRPC answer's trailers, known when body_filter gets the last piece
     trailers: list[tuple[str, str]] | None = None
 
+    # what ran, and how long the whole request took, in seconds (once it is over)
+    plan: Plan | None = None
+    seconds: float | None = None
+
     # the journal's lines: (phase, plugin, what it decided)
     trace: list[tuple[str, str, str]] | None = None
-    # $host: the Host header in lower case without port and trailing dot, or "_"
-    host: str = "_"
-    exchange: Exchange | None = None
     # what plugins do to the gateway's own answers (exit-transformer), not to errors of the proxying
     on_exit: list[Callable[[Exit], Exit]] | None = None
+    # what the user's Lua wrote without ending the request: the answer begins with it
+    said: Exit | None = None
     # asked once all header filters have run: nginx's own gzip filter, which encodes what the body filters leave
     compress: Callable[[Context], Encoder | None] | None = None
     # plugins that workflow and the like already ran: they are passed over from here on
@@ -136,7 +142,7 @@ class Context:
         started: float,  # clock.time()
         **given: Any,
     ) -> None:
-        """`given` are values for the members above; raises TypeError for another name."""
+        """`given` are values for the other members; raises TypeError for another name."""
         self.client = client
         self.method = method
         self.target = target
@@ -146,15 +152,33 @@ class Context:
         self.headers = headers
         self.remote_addr = remote_addr
         self.started = started
+        # $host: the Host header in lower case without port and trailing dot, or "_"
+        self.host = "_"
+        self.exchange: Exchange | None = None
+        self.request_length = 0
+        # matched and merged
+        self.route: Route | None = None
+        self.path_params: dict[str, str] | None = None
+        self.consumer: ConsumerEntry | None = None
+        # where it goes, None for the route's own
+        self.upstream: Upstream | None = None
         self.tries: list[Try] = []
+        # the request's body, when somebody gathered it (`await ctx.read_body()`) or replaced it
+        self.body: bytes | None = None
+        # the answer
+        self.status = 0
+        self.from_upstream = False
+        self.bytes_sent = 0
+        self.body_bytes_sent = 0
         self.response = Headers()
         # plugins' own notes, by plugin name; variables set by plugins (ctx.var.x = ...)
         self.notes: dict[str, Any] = {}
         self.variables: dict[str, str] = {}
-        for name, value in given.items():
-            if not hasattr(self, name):
-                raise TypeError(f"a context has no {name!r}")
-            setattr(self, name, value)
+        if given:
+            for name, value in given.items():
+                if not hasattr(self, name):
+                    raise TypeError(f"a context has no {name!r}")
+                setattr(self, name, value)
 
     async def read_body(self) -> bytes:
         """The request's whole body, gathered once; raises ExitNow(413) when it exceeds `max_body`."""

@@ -15,6 +15,7 @@ from harness.emulators.apisix.plugins.registry import BY_NAME
 from harness.emulators.apisix.resources.plugin_pages import PluginPages
 from harness.emulators.apisix.resources.prepare import make_catalogue
 from harness.emulators.apisix.resources.registry import MAIN_SCHEMAS
+from harness.emulators.apisix.resources.stream_plugins import StreamCatalogue
 from harness.emulators.apisix.resources.upstream import parse_address
 from harness.emulators.apisix.settings import Settings
 from harness.emulators.apisix.store import Entry, Table
@@ -63,6 +64,7 @@ class Control:
         self._plane = plane
         self._prefix = "" if settings.standalone else settings.etcd_prefix
         self._catalogue = make_catalogue(settings, BY_NAME)
+        self._pages = PluginPages(self._catalogue, StreamCatalogue(settings.stream_plugins))
         self._apis = plane.plugin_apis() if plane else {}
         self._handlers: tuple[tuple[str, str, Handler], ...] = (
             ("GET", "/v1/schema", self._schema),
@@ -92,8 +94,8 @@ class Control:
         return Response(404, None)
 
     def _schema(self, request: Request, rest: str) -> Answer:
-        plugins = PluginPages(self._catalogue).everything()
-        return 200, {"main": MAIN_SCHEMAS, "plugins": plugins, "stream_plugins": {}}
+        http, stream = self._pages.everything("http"), self._pages.everything("stream")
+        return 200, {"main": MAIN_SCHEMAS, "plugins": http, "stream_plugins": stream}
 
     # what the data plane holds
 
@@ -219,14 +221,16 @@ _HEADINGS = (
 
 
 def _page(reports: list[dict[str, Any]]) -> Page:
-    """The health reports as a table for people."""
+    """The health reports as a table for people, as v1.lua's template has it."""
     nodes = [(report, node) for report in reports for node in report["nodes"]]
     rows = "".join(_row(index, report, node) for index, (report, node) in enumerate(nodes, 1))
-    head = "".join(f"<th>{heading}</th>" for heading in _HEADINGS)
+    head = "".join(f"    <th>{heading}</th>\n" for heading in _HEADINGS)
     title = "APISIX upstream check status"
     return Page(
-        f'<html xmlns="http://www.w3.org/1999/xhtml">\n<head>\n<title>{title}</title>\n</head>\n<body>\n'
-        f'<h1>{title}</h1>\n<table border="1">\n<tr bgcolor="#C0C0C0">{head}</tr>\n{rows}</table>\n</body>\n</html>\n'
+        '<html xmlns="http://www.w3.org/1999/xhtml">\n'
+        f"<head>\n  <title>{title}</title>\n</head>\n<body>\n<h1>{title}</h1>\n"
+        '<table style="background-color:white" cellspacing="0" cellpadding="3" border="1">\n'
+        f'  <tr bgcolor="#C0C0C0">\n{head}  </tr>\n{rows}</table>\n</body>\n</html>\n'
     )
 
 
@@ -235,7 +239,7 @@ def _row(index: int, report: dict[str, Any], node: dict[str, Any]) -> str:
     counts = (counter[name] for name in ("success", "tcp_failure", "http_failure", "timeout_failure"))
     cells = (index, report["name"], report["type"], f"{node['ip']}:{node['port']}", node["status"], *counts)
     colour = "" if node["status"] in ("healthy", "mostly_healthy") else ' bgcolor="#FF0000"'
-    return f"<tr{colour}>" + "".join(f"<td>{html.escape(str(cell))}</td>" for cell in cells) + "</tr>\n"
+    return f"  <tr{colour}>\n" + "".join(f"    <td>{html.escape(str(cell))}</td>\n" for cell in cells) + "  </tr>\n"
 
 
 def _response(status: int, body: Any) -> Response:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import ssl
 from collections.abc import Coroutine, Sequence
+from functools import partial
 from ipaddress import ip_address, ip_network
 from random import Random
 from typing import Any
@@ -17,26 +17,32 @@ from harness.emulators.apisix.balance.picker import Balancing
 from harness.emulators.apisix.compiled import Compiler, Plan, Route
 from harness.emulators.apisix.context import Context
 from harness.emulators.apisix.directory import Directory
-from harness.emulators.apisix.discovery.dns import Resolver
+from harness.emulators.apisix.discovery.base import Discovery
+from harness.emulators.apisix.discovery.dns import make_resolver
+from harness.emulators.apisix.discovery.dns_discovery import DnsDiscovery
 from harness.emulators.apisix.discovery.nacos import NacosDiscovery
+from harness.emulators.apisix.explain import near_misses
 from harness.emulators.apisix.headers import Headers
 from harness.emulators.apisix.journal import Journal
 from harness.emulators.apisix.lua import Lua
+from harness.emulators.apisix.match.encoded_slash import SlashKeepingRouter
 from harness.emulators.apisix.match.router import Router
 from harness.emulators.apisix.pipeline import Journey
 from harness.emulators.apisix.plugins.base import Plugin
 from harness.emulators.apisix.plugins.registry import BY_NAME
 from harness.emulators.apisix.proxy.answer import Answer
 from harness.emulators.apisix.proxy.apps import refuse
+from harness.emulators.apisix.proxy.fetch import fetch
 from harness.emulators.apisix.proxy.head import Field, Head
 from harness.emulators.apisix.proxy.listener import Exchange
 from harness.emulators.apisix.proxy.nginx import Bad, normalise
 from harness.emulators.apisix.proxy.upstream import Pools
 from harness.emulators.apisix.scope import PlaneScope
+from harness.emulators.apisix.secret_managers.book import SecretBook, resolved
 from harness.emulators.apisix.settings import Settings
 from harness.emulators.apisix.shared import Stores
-from harness.emulators.apisix.store import Change, Table
-from harness.emulators.apisix.tls import Certificates, load_pair, verified
+from harness.emulators.apisix.store import KINDS, Change, Table
+from harness.emulators.apisix.tls import Certificates, load_pair
 from harness.emulators.apisix.upstream import Upstream
 
 log = logging.getLogger("harness.emulators.apisix")
@@ -44,6 +50,23 @@ log = logging.getLogger("harness.emulators.apisix")
 _FORWARDED = frozenset({"x-forwarded-proto", "x-forwarded-host", "x-forwarded-port", "forwarded"})
 #: Kinds whose change can make a plan wrong
 _IN_PLANS = frozenset({"services", "upstreams", "plugin_configs", "consumer_groups", "global_rules", "ssls"})
+
+
+class Way:
+    """What all requests with one head share as long as the configuration stays as it was in `epoch`.
+
+    `plan` is None when the route depends on more than the head: then each request is matched by itself.
+    """
+
+    __slots__ = ("epoch", "headers", "params", "path", "plan", "route")
+
+    def __init__(self, epoch: object, path: str, headers: Headers) -> None:
+        self.epoch = epoch
+        self.path = path
+        self.headers = headers
+        self.route: Route | None = None
+        self.params: dict[str, str] | None = None
+        self.plan: Plan | None = None
 
 
 class DataPlane:
@@ -57,18 +80,28 @@ class DataPlane:
         self.loop = asyncio.get_running_loop()
         self.random = Random(settings.seed)
         self.balancing = Balancing(clock=clock, random=self.random)
-        self.pools = Pools(self.loop)
-        self.journal = Journal()
+        self.pools = Pools(self.loop, settings.trusted_certificates)
+        self.max_body = settings.wire.max_body
+        self.journal = Journal(misses=lambda ctx: near_misses(self.router, ctx))
         self.kept: dict[str, Any] = {}
-        self.server_field: Field = ("server", "Server", f"APISIX/{settings.version}")
+        self.server_field: Field = ("server", "Server", settings.server)
         self.plugins = {name: plugin for name, plugin in BY_NAME.items() if settings.enabled(name)}
         self.nothing = Plan()
         self.compiler = Compiler(self)
+        self.secrets = SecretBook(
+            store.get("secrets"),
+            partial(fetch, self.pools),
+            clock,
+            self._secrets_changed,
+            ttl=settings.secret_ttl,
+            neg_ttl=settings.secret_neg_ttl,
+        )
         self.directory = Directory(
             store.get("consumers"), lambda kind: self.compiler.validator(kind, consumer=True), self.secret
         )
         self.lua = Lua()
-        self.router = Router(settings.router, compile_filter=self.lua.compile_filter)  # type: ignore[arg-type]
+        router = SlashKeepingRouter if settings.match_uri_encoded_slash else Router
+        self.router = router(settings.router, compile_filter=self.lua.compile_filter)  # type: ignore[arg-type]
         self._of_service: dict[str, set[str]] = {}
         self._trusted = [ip_network(network) for network in settings.real_ip_from if network != "unix:"]
         self._trusts: dict[str, bool] = {}
@@ -77,13 +110,20 @@ class DataPlane:
         self.shows_status = settings.show_upstream_status
         self._tasks: set[asyncio.Task[Any]] = set()
         self.requests = 0
+        self._time = clock.time
+        #: the loop's time, for what takes how long
+        self.now = self.loop.time
+        #: another one after each change of the configuration
+        self.epoch = object()
         #: the TLS listener's, once it listens
         self.https_port: int | None = None
-        self.resolver = Resolver(clock=clock, random=self.random)
+        self.resolver = make_resolver(settings.dns_servers, settings.dns_valid, clock, self.random)
         self.checkers = Checkers(clock)
         alpn = ["h2", "http/1.1"] if settings.enable_http2 else ["http/1.1"]
-        self.certificates = Certificates(store.get("ssls"), alpn)
-        self.discoveries: dict[str, NacosDiscovery] = {}
+        self.certificates = Certificates(
+            store.get("ssls"), alpn, settings.wire.tls, secret=self.secret, fallback=settings.fallback_sni
+        )
+        self.discoveries: dict[str, Discovery] = {}
 
     async def start(self) -> None:
         """Begin to follow the store and the discoveries."""
@@ -92,15 +132,20 @@ class DataPlane:
             # `watch: false` in config.yaml makes it as slow to see changes as the real one
             watch = bool(conf.get("watch", True))
             nacos = NacosDiscovery(conf, watch=watch, clock=self.clock, random=self.random)
-            await nacos.start()
             self.discoveries["nacos"] = nacos
+        if self.settings.discovery.get("dns"):
+            self.discoveries["dns"] = DnsDiscovery(self.settings.discovery["dns"], self.clock)
+        for discovery in self.discoveries.values():
+            await discovery.start()
         self.store.subscribe(self._changed)
+        self.secrets.follow([(kind, id_, entry) for kind in KINDS for id_, entry in self.store.get(kind).items()])
         self._changed([("routes", id_, entry) for id_, entry in self.store.get("routes").items()])
 
     async def stop(self) -> None:
         """Follow nothing any more and close the kept connections."""
         self.store.unsubscribe(self._changed)
         self.checkers.stop()
+        await self.secrets.stop()
         for discovery in self.discoveries.values():
             await discovery.stop()
         for task in list(self._tasks):
@@ -108,15 +153,19 @@ class DataPlane:
         self.pools.close()
 
     def reset(self) -> None:
-        """Forget what requests have left behind: counters, the journal (between tests)."""
+        """Forget what requests have left behind: counters, the journal, who was ill (between tests)."""
         self.shared.clear()
         self.journal.clear()
+        self.checkers.stop()
+        self.compiler.forget_health()
         if self.settings.seed is not None:
             self.random.seed(self.settings.seed)
 
     # -- configuration
 
     def _changed(self, changes: Sequence[Change]) -> None:
+        self.epoch = object()
+        self.secrets.follow(changes)
         routes: set[str] = set()
         for kind, id_, entry in changes:
             if kind == "routes":
@@ -144,29 +193,30 @@ class DataPlane:
             service = self.store.get("services").get(str(service_id))
         self.router.put(Route(entry, service.value if service else None))
 
+    def _secrets_changed(self) -> None:
+        """What references stand for has changed: whatever was made with it is made anew."""
+        self.epoch = object()
+        self.compiler.secrets_changed()
+        self.directory.changed()
+        self.certificates.forget()
+
     def scope(self, kind: type[Plugin], resource: tuple[str, str, int]) -> PlaneScope:
         """What a plugin of `kind` on `resource` is given."""
         return PlaneScope(self, resource, self.settings.attr(kind.name))
 
     def secret(self, value: Any) -> Any:
-        """`value` with $env:// references resolved, in depth."""
-        if isinstance(value, str):
-            return _from_environment(value) if value.lower().startswith("$env://") else value
-        if isinstance(value, dict):
-            return {name: self.secret(member) for name, member in value.items()}
-        if isinstance(value, list):
-            return [self.secret(member) for member in value]
-        return value
+        """`value` with $env:// and $secret:// references resolved, in depth."""
+        return resolved(value, self.secrets)
 
-    def upstream_tls(self, upstream: Upstream, alpn: tuple[str, ...] = ()) -> ssl.SSLContext:
+    def upstream_tls(self, upstream: Upstream) -> ssl.SSLContext:
         """The TLS client's side towards an upstream: no verification unless it is asked for, as nginx's default."""
         context = upstream.tls
         if context is None:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
-            if alpn:
-                context.set_alpn_protocols(list(alpn))
+            if upstream.scheme == "grpcs":
+                context.set_alpn_protocols(["h2"])
             self._show_certificate(context, upstream)
             upstream.tls = context
         return context
@@ -175,8 +225,8 @@ class DataPlane:
         """The client certificate of an upstream's `tls`, its own or that of an `ssl` resource."""
         tls = upstream.conf.get("tls") or {}
         held = self.store.get("ssls").get(str(tls.get("client_cert_id")))
-        cert = held.value["cert"] if held else tls.get("client_cert")
-        key = held.value["key"] if held else tls.get("client_key")
+        cert = self.secret(held.value["cert"] if held else tls.get("client_cert"))
+        key = self.secret(held.value["key"] if held else tls.get("client_key"))
         if cert and key:
             load_pair(context, cert, key)
 
@@ -184,10 +234,12 @@ class DataPlane:
         """Whether a request over TLS lacks a client certificate that its SNI or its Host asks for (init.lua)."""
         connection = ctx.client
         shown = self.certificates.find(connection.sni or "")
-        if shown is not None and shown.skip is not None and not shown.skips(ctx.uri) and not verified(connection.tls):
+        optional = shown is not None and shown.skip is not None and not shown.skips(ctx.uri)
+        if shown is not None and optional and not shown.verified(connection.tls):
             return True
+        # a certificate that was verified for one name is none for another one
         named = self.certificates.find(ctx.host)
-        return named is not None and named.verifies and named.skip is None and not verified(connection.tls)
+        return named is not None and named.verifies and connection.sni != ctx.host
 
     def error_log(self, level: str, message: str) -> None:
         """A line in the error log."""
@@ -207,34 +259,54 @@ class DataPlane:
 
     def request(self, exchange: Exchange, head: Head) -> None:
         """A request's head is here: begin its journey."""
+        if self.secrets.busy:
+            self.secrets.when_ready(lambda: self.request(exchange, head))
+            return
         self.requests += 1
+        way = head.way
+        if way is None or way.epoch is not self.epoch:
+            way = head.way = self._way(exchange, head)
         remote = exchange.remote_addr
         if head.real_ip:
             remote = self._real_ip(remote, head.real_ip)
-        fields = head.outgoing
-        if fields is None:
-            fields = self._outgoing(head, exchange)
-            if not self._trusted_peers:
-                head.outgoing = fields
-        path = head.path
-        if self._strips_slash and path.endswith("/"):
-            path = path[:-1]
+        plan = way.plan
+        headers = way.headers
+        if plan is None or not plan.direct:
+            # plugins change them
+            headers = Headers(headers.items.copy())
         ctx = Context(
-            exchange,
-            head.method,
-            head.target,
-            path,
-            head.query,
-            head.version,
-            Headers(fields.copy()),
-            remote,
-            self.clock.time(),
+            exchange, head.method, head.target, way.path, head.query, head.version, headers, remote, self._time()
         )
         ctx.host = head.host
         ctx.exchange = exchange
         ctx.request_length = head.size + (head.length or 0)
+        if self.max_body:
+            ctx.max_body = self.max_body
         exchange.state = journey = Journey(self, exchange, ctx)
-        journey.begin()
+        if plan is None:
+            journey.begin()
+        else:
+            ctx.route = way.route
+            ctx.path_params = way.params
+            journey.take(plan)
+
+    def _way(self, exchange: Exchange, head: Head) -> Way:
+        """Find what can be told from the head alone."""
+        path = head.path
+        if self._strips_slash and path.endswith("/"):
+            path = path[:-1]
+        if self._trusted_peers:
+            # whose X-Forwarded-* stay depends on the peer: such a way is for this request alone
+            return Way(object(), path, Headers(self._outgoing(head, exchange)))
+        if head.outgoing is None:
+            head.outgoing = self._outgoing(head, exchange)
+        way = Way(self.epoch, path, Headers(head.outgoing))
+        if exchange.scheme == "http":
+            found = self.router.sure(head.host, path)
+            if found is not None:
+                way.route, way.params = found.route, dict(found.found)
+                way.plan = self.compiler.plan(found.route)
+        return way
 
     def _outgoing(self, head: Head, exchange: Exchange) -> list[Field]:
         """The fields a request begins with; a peer of trusted_addresses keeps its own X-Forwarded-* (init.lua)."""
@@ -279,6 +351,8 @@ class DataPlane:
             ctx.uri, ctx.query = normalise(answer.accel)
         except Bad:
             ctx.uri, ctx.query = answer.accel, ""
+        # they may be those of every request with this head, and the other route's plugins change them
+        ctx.headers = ctx.headers.copy()
         ctx.route = None
         ctx.upstream = None
         ctx.consumer = None
@@ -312,20 +386,3 @@ def _outgoing(head: Head, scheme: str, port: int) -> list[Field]:
     for _, name, value in own:
         headers.set(name, value)
     return headers.items
-
-
-def _from_environment(reference: str) -> Any:
-    """$env://NAME, or a member of the JSON object in it: $env://NAME/member."""
-    import json
-
-    name, _, member = reference[len("$env://") :].partition("/")
-    value = os.environ.get(name)
-    if value is None:
-        return reference
-    if not member:
-        return value
-    try:
-        found = json.loads(value).get(member)
-    except (ValueError, AttributeError):
-        return reference
-    return found if found is not None else reference

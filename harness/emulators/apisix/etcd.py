@@ -47,11 +47,13 @@ class Etcd:
         password: str = "",
         timeout: float = 30.0,
         tls: ssl.SSLContext | None = None,
+        sni: str = "",
     ) -> None:
         self._hosts = list(hosts)
         self._login = (user, password)
         self._timeout = timeout
         self._tls = tls
+        self._sni = sni
         self._token = b""
         self._idle: list[Connection] = []
         self._watches: set[Connection] = set()
@@ -128,7 +130,7 @@ class Etcd:
                     continue
         for host in self._hosts:
             try:
-                connection = await Connection.open(host, min(self._timeout, 5.0), self._tls)
+                connection = await Connection.open(host, min(self._timeout, 5.0), self._tls, self._sni)
                 return await self._exchange(connection, path, payload)
             except (OSError, TimeoutError):
                 continue
@@ -190,7 +192,7 @@ class Etcd:
             await self._authenticate()
         for host in self._hosts:
             try:
-                return await Connection.open(host, min(self._timeout, 5.0), self._tls)
+                return await Connection.open(host, min(self._timeout, 5.0), self._tls, self._sni)
             except (OSError, TimeoutError):
                 continue
         raise EtcdError(UNHEALTHY)

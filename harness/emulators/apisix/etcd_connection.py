@@ -24,14 +24,18 @@ class Connection(asyncio.Protocol):
         self.host = ""
 
     @classmethod
-    async def open(cls, url: str, within: float, tls: ssl.SSLContext | None) -> Connection:
+    async def open(cls, url: str, within: float, tls: ssl.SSLContext | None, sni: str = "") -> Connection:
         """Connect to http(s)://host:port. Raises OSError or TimeoutError."""
         parts = urlsplit(url)
         secure = parts.scheme == "https"
         port = parts.port or (443 if secure else 2379)
         async with asyncio.timeout(within):
             _, connection = await asyncio.get_running_loop().create_connection(
-                cls, parts.hostname or "", port, ssl=(tls or ssl.create_default_context()) if secure else None
+                cls,
+                parts.hostname or "",
+                port,
+                ssl=(tls or ssl.create_default_context()) if secure else None,
+                server_hostname=(sni or None) if secure else None,
             )
         connection.host = f"{parts.hostname}:{port}"
         return connection

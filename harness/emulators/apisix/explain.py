@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from harness.emulators.apisix.compiled import Plan, Steps
 from harness.emulators.apisix.context import Context, Exit
 from harness.emulators.apisix.headers import Headers
+from harness.emulators.apisix.match.router import Router
 from harness.emulators.apisix.proxy.nginx import Bad, normalise, valid_host
 
 if TYPE_CHECKING:
@@ -33,10 +34,7 @@ def explain(plane: DataPlane, asked: dict[str, Any]) -> dict[str, Any]:
     """
     ctx = _context(plane, asked)
     route = plane.router.match(ctx)
-    misses = [
-        {"route": miss.route_id, "uri": miss.uri, "check": miss.check, "why": miss.why}
-        for miss in plane.router.explain(ctx)
-    ]
+    misses = near_misses(plane.router, ctx)
     told: dict[str, Any] = {
         "request": {"method": ctx.method, "uri": ctx.target, "path": ctx.uri, "host": ctx.host},
         "route": None,
@@ -54,6 +52,13 @@ def explain(plane: DataPlane, asked: dict[str, Any]) -> dict[str, Any]:
     told["phases"] = _phases(plan)
     told["upstream"] = _upstream(plan)
     return told
+
+
+def near_misses(router: Router, ctx: Context) -> list[dict[str, Any]]:
+    """The routes that nearly took a request, and what kept each from it."""
+    return [
+        {"route": miss.route_id, "uri": miss.uri, "check": miss.check, "why": miss.why} for miss in router.explain(ctx)
+    ]
 
 
 def _context(plane: DataPlane, asked: dict[str, Any]) -> Context:

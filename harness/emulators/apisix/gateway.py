@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
+from typing import Any
 
 from harness.clock import Clock, ShiftedClock
 from harness.emulators.apisix.admin import make_admin
 from harness.emulators.apisix.control import make_control
+from harness.emulators.apisix.crew_calls import Calls, CrewCalls
 from harness.emulators.apisix.data_plane import DataPlane
 from harness.emulators.apisix.etcd import Etcd, EtcdError
+from harness.emulators.apisix.etcd_tls import client_tls
 from harness.emulators.apisix.exchange import App
 from harness.emulators.apisix.facts import facts_of
 from harness.emulators.apisix.harness_api import HarnessApi
@@ -27,6 +30,7 @@ from harness.emulators.apisix.settings import Settings
 from harness.emulators.apisix.shared import SharedStores, Stores
 from harness.emulators.apisix.standalone import StandaloneTable
 from harness.emulators.apisix.standalone_admin import make_standalone_admin
+from harness.emulators.apisix.status_api import make_status
 from harness.emulators.apisix.store import Store
 from harness.emulators.apisix.workers import Crew, CrewClock
 from harness.errors import NotReady, SpecError
@@ -42,8 +46,15 @@ def _open_store(settings: Settings) -> Store | StandaloneTable:
     prepare = make_prepare(settings)
     if settings.standalone:
         return StandaloneTable(prepare, settings.standalone_file)
-    etcd = Etcd(settings.etcd, user=settings.etcd_user, password=settings.etcd_password)
-    return Store(etcd, settings.etcd_prefix, prepare)
+    etcd = Etcd(
+        settings.etcd,
+        user=settings.etcd_user,
+        password=settings.etcd_password,
+        timeout=settings.etcd_timeout,
+        tls=client_tls(settings),
+        sni=settings.etcd_sni,
+    )
+    return Store(etcd, settings.etcd_prefix, prepare, idle=settings.etcd_watch_timeout)
 
 
 class Gateway:
@@ -58,6 +69,7 @@ class Gateway:
         self.crew = crew
         self.index = index
         self.listeners: dict[str, list[Listener]] = {}
+        self.crew_calls: CrewCalls | None = None
 
     @property
     def addresses(self) -> Mapping[str, str]:
@@ -72,7 +84,26 @@ class Gateway:
         self.shared: Stores = crew.stores() if crew is not None else SharedStores(self.clock)
         self.plane = DataPlane(self.settings, self.store, self.clock, self.shared)
         await self.plane.start()
+        if crew is not None:
+            self.crew_calls = CrewCalls(crew.directory, self.index, self.settings.workers, self._calls())
+            await self.crew_calls.start()
         await self._listen()
+
+    def _calls(self) -> Calls:
+        """What other workers may ask of this one."""
+
+        async def journal(asked: Mapping[str, Any]) -> list[dict[str, Any]]:
+            return self.plane.journal.last(asked["last"], asked["request_id"])
+
+        async def reset(asked: Mapping[str, Any]) -> None:
+            if asked["revision"]:
+                await self.store.reached(asked["revision"])
+            self.reset()
+
+        async def seed(asked: Mapping[str, Any]) -> None:
+            self.plane.random.seed(asked["seed"])
+
+        return {"journal": journal, "reset": reset, "seed": seed}
 
     async def _connect(self) -> None:
         loop = asyncio.get_running_loop()
@@ -102,14 +133,15 @@ class Gateway:
             await self._open_apis(settings)
 
     async def _open_apis(self, settings: Settings) -> None:
-        version = f"APISIX/{settings.version}"
         if settings.admin is not None and settings.standalone != "file":
-            await self._open("admin", settings.admin, self._serve(self._admin(), version))
+            await self._open("admin", settings.admin, self._serve(self._admin(), settings.server))
         if settings.control is not None:
             api = HarnessApi(self, make_control(self.store, settings, self.clock, PlaneReports(self.plane)))
             await self._open("control", settings.control, self._serve(api.app, SERVER))
         metrics = metrics_of(self.plane.scope(Prometheus, ("", "", 0)))
         metrics.facts = lambda: facts_of(self)
+        if settings.status is not None:
+            await self._open("status", settings.status, self._serve(make_status(self.store), SERVER))
         if settings.prometheus is not None:
             await self._open("prometheus", settings.prometheus, self._serve(export_app(metrics), SERVER))
 
@@ -122,7 +154,8 @@ class Gateway:
         return AppHandler(app, server, self.clock, self.plane.wait)
 
     async def _open(self, name: str, address: str, handler: Handler, *, scheme: str = "http", place: int = 0) -> None:
-        listener = Listener(handler, scheme=scheme)
+        patience = self.settings.wire.patience if handler is self.plane else None
+        listener = Listener(handler, scheme=scheme, patience=patience)
         try:
             bound = self.crew.sockets[self.index].get(name) if self.crew is not None else None
             sock = bound[place] if bound else bind(address)
@@ -151,5 +184,7 @@ class Gateway:
         """Take no more requests, let those under way end, and go."""
         everyone = [listener for found in self.listeners.values() for listener in found]
         await asyncio.gather(*(listener.drain(self.settings.drain) for listener in everyone))
+        if self.crew_calls is not None:
+            self.crew_calls.stop()
         await self.plane.stop()
         await self.store.stop()

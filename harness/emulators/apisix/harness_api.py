@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 _LOOPBACK = ("127.0.0.0/8", "::1/128")
 
 
+Call = Callable[[Request], Response | Awaitable[Response]]
+
+
 class HarnessApi:
     """The Control API with the harness's own end-points before it, for callers on the loopback."""
 
@@ -26,7 +29,7 @@ class HarnessApi:
         self._gateway = gateway
         self._control = control
         self._allowed = [ip_network(text) for text in (*_LOOPBACK, *gateway.settings.control_from)]
-        self._calls: dict[tuple[str, str], Callable[[Request], Response | Awaitable[Response]]] = {
+        self._calls: dict[tuple[str, str], Call] = {
             ("GET", "journal"): self._journal,
             ("POST", "explain"): self._explain,
             ("POST", "reset"): self._reset,
@@ -44,21 +47,19 @@ class HarnessApi:
         if call is None:
             known = ", ".join(f"{method} /_harness/{path}" for method, path in self._calls)
             return _json({"error": f"no such end-point; there are {known}"}, 404)
-        try:
-            return call(request)
-        except (ValueError, KeyError, TypeError) as error:
-            return _json({"error": f"bad request: {error}"}, 400)
+        return _settled(call, request)
 
-    def _journal(self, request: Request) -> Response:
-        """GET journal?last=20&request_id=…: {"entries": […]}, oldest first, of the worker that has the APIs."""
+    async def _journal(self, request: Request) -> Response:
+        """GET journal?last=20&request_id=…: {"entries": […]}, oldest first, of all workers."""
         query = parse_qs(request.query)
         last = int(query.get("last", ["20"])[0])
         request_id = query.get("request_id", [""])[0]
-        entries = self._gateway.plane.journal.last(last, request_id)
-        told: dict[str, Any] = {"entries": entries[::-1]}
-        if self._gateway.crew is not None:
-            told["note"] = f"of the first of {self._gateway.settings.workers} workers"
-        return _json(told)
+        crew = self._gateway.crew_calls
+        if crew is None:
+            return _json({"entries": self._gateway.plane.journal.last(last, request_id)[::-1]})
+        told = await crew.ask("journal", last=last, request_id=request_id)
+        entries = sorted((entry for entries in told for entry in entries), key=lambda entry: entry["time"])
+        return _json({"entries": entries[-last:]})
 
     def _explain(self, request: Request) -> Response:
         """POST explain {"method", "uri", "headers", "host"}: the way the request would take, without sending it on."""
@@ -69,7 +70,10 @@ class HarnessApi:
         revision = int(_body(request).get("revision") or 0)
         if revision:
             await self._gateway.store.reached(revision)
-        self._gateway.reset()
+        if self._gateway.crew_calls is not None:
+            await self._gateway.crew_calls.ask("reset", revision=revision)
+        else:
+            self._gateway.reset()
         return _json({"revision": self._gateway.store.revision})
 
     def _advance(self, request: Request) -> Response:
@@ -80,10 +84,22 @@ class HarnessApi:
         clock.advance(float(_body(request)["seconds"]))
         return _json({"time": clock.time()})
 
-    def _seed(self, request: Request) -> Response:
-        """POST seed {"seed"}: balancing and sampling repeat from here."""
-        self._gateway.plane.random.seed(_body(request)["seed"])
+    async def _seed(self, request: Request) -> Response:
+        """POST seed {"seed"}: balancing and sampling repeat from here, in each worker by itself."""
+        seed = _body(request)["seed"]
+        if self._gateway.crew_calls is not None:
+            await self._gateway.crew_calls.ask("seed", seed=seed)
+        else:
+            self._gateway.plane.random.seed(seed)
         return _json({})
+
+
+async def _settled(call: Call, request: Request) -> Response:
+    try:
+        answer = call(request)
+        return answer if isinstance(answer, Response) else await answer
+    except (ValueError, KeyError, TypeError) as error:
+        return _json({"error": f"bad request: {error}"}, 400)
 
 
 def _body(request: Request) -> dict[str, Any]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 from harness.emulators.apisix.context import Context
+from harness.emulators.apisix.verdicts import verdicts
 
 #: A body is kept with its request up to this size, in bytes.
 KEPT_BODY = 4096
@@ -19,10 +21,12 @@ _ARGUMENT = re.compile(r"(?<=[?&])([^=&#]*)=([^&#]*)")
 class Journal:
     """A ring of requests; adding one costs next to nothing, since the telling is done on demand."""
 
-    __slots__ = ("_ring", "added")
+    __slots__ = ("_misses", "_ring", "added")
 
-    def __init__(self, size: int = 500) -> None:
+    def __init__(self, size: int = 500, misses: Callable[[Context], list[dict[str, Any]]] = lambda ctx: []) -> None:
+        """`misses` tells the routes that nearly matched a request, for those that none took."""
         self._ring: deque[Context] = deque(maxlen=size)
+        self._misses = misses
         self.added = 0
 
     def add(self, ctx: Context) -> None:
@@ -40,7 +44,7 @@ class Journal:
     def last(self, count: int = 20, request_id: str = "") -> list[dict[str, Any]]:
         """The last `count` requests, the newest first; with `request_id` those that carry it in a header."""
         chosen = [ctx for ctx in reversed(self._ring) if not request_id or _carries(ctx, request_id)]
-        return [tell(ctx) for ctx in chosen[:count]]
+        return [tell(ctx, self._misses(ctx) if ctx.route is None else []) for ctx in chosen[:count]]
 
 
 def _carries(ctx: Context, request_id: str) -> bool:
@@ -56,7 +60,7 @@ def _target(target: str) -> str:
     return _ARGUMENT.sub(lambda found: f"{found[1]}={MASK}" if CREDENTIAL.search(found[1]) else found[0], target)
 
 
-def tell(ctx: Context) -> dict[str, Any]:
+def tell(ctx: Context, near_misses: list[dict[str, Any]]) -> dict[str, Any]:
     """One request and its way, as JSON can hold it; times in seconds."""
     route = ctx.route
     return {
@@ -70,6 +74,9 @@ def tell(ctx: Context) -> dict[str, Any]:
         },
         "route": route.id if route is not None else None,
         "route_name": route.value.get("name") if route is not None else None,
+        "near_misses": near_misses,
+        "seconds": ctx.seconds,
+        "plugins": verdicts(ctx),
         "consumer": ctx.consumer.name if ctx.consumer is not None else None,
         "decisions": [{"phase": phase, "plugin": plugin, "said": said} for phase, plugin, said in ctx.trace or ()],
         "upstream": {

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from harness.emulators.apisix import uri_args
-from harness.emulators.apisix.context import Context, Exit
+from harness.emulators.apisix.context import Context, Exit, bytes_of
 from harness.emulators.apisix.headers import Headers
 from harness.emulators.apisix.lua import Lua, LuaFailure
 from harness.emulators.apisix.lua_chunks import EFFECTS, RENDER, STATUSES
@@ -29,6 +29,7 @@ class RequestLua(Lua):
         self._scope = scope
         self._exit: Exit | None = None
         self._said: list[str] = []
+        self._status = 200
         self._arg: list[Any] = ["", False]
         self._new_table: Callable[[], Any] = dict
         self._binder: Any = None
@@ -68,11 +69,20 @@ class RequestLua(Lua):
         except LuaFailure:
             if self._exit is None:
                 raise
+            results = ()
+        finally:
+            self._keep_said(ctx)
+        if self._exit is not None:
             return self._exit
         code, body = (*results, None, None)[:2]
-        if code is None and body is None:
-            return Exit(ctx.status or 200, self._text()) if self._said else None
-        return self.verdict(code, body)
+        return None if code is None and body is None else self.verdict(code, body)
+
+    def _keep_said(self, ctx: Context) -> None:
+        """What ngx.say wrote goes before all that is answered later; its status is the one of the first of it."""
+        if self._said:
+            text = "".join(self._said).encode("latin-1")
+            before = ctx.said
+            ctx.said = Exit(self._status, text) if before is None else Exit(before.status, bytes_of(before.body) + text)
 
     def left(self, ctx: Context, name: str) -> Any:
         """What the user's Lua wrote to `ctx.<name>` in this request, as JSON's value; None when it didn't."""
@@ -128,9 +138,6 @@ class RequestLua(Lua):
         if _TABLE not in ctx.notes:
             ctx.notes[_TABLE] = self._new_table()
         return ctx.notes[_TABLE]
-
-    def _text(self) -> bytes | None:
-        return "".join(self._said).encode("latin-1") if self._said else None
 
     # -- what Lua calls
 
@@ -211,18 +218,17 @@ class RequestLua(Lua):
 
     def _leave(self, status: Any = None) -> None:
         code = int(status or 0)
-        said = self._text()
-        self._exit = Exit(code if code >= 100 else self._now().status or 200, said)
+        self._exit = Exit(code if code >= 100 else self._now().status or 200)
 
     def _answer(self, status: Any, body: Any) -> None:
         if status is None:
             self._say(False, body)
             return
-        verdict = self.verdict(status, body)
-        said = self._text()
-        self._exit = Exit(verdict.status, said) if said is not None and verdict.body is None else verdict
+        self._exit = self.verdict(status, body)
 
     def _say(self, newline: bool, *parts: Any) -> None:
+        if not self._said:
+            self._status = self._now().status or 200
         self._said.append("".join(to_text(part) for part in parts) + ("\n" if newline else ""))
 
     def _set_arg(self, index: Any, value: Any) -> None:

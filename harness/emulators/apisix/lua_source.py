@@ -45,7 +45,7 @@ def _loader() -> Any:
 
 def load_problem(source: str, name: str = "") -> str | None:
     """What keeps `source` from compiling, or None; without a name the source itself is the chunk's."""
-    chunk = f"={name}" if name else _plain(source)
+    chunk = name or _plain(source)
     problem, _ = _loader()(_plain(source), chunk, False)
     if problem is None or _loader()(_plain(relaxed(source)), chunk, False)[0] is None:
         return None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from functools import lru_cache
+from unicodedata import category
 
 _POSIX = {
     "alpha": "a-zA-Z",
@@ -43,6 +44,7 @@ _POSIX_CLASS = re.compile(r"\[:(\^?)(\w+):\]")
 _QUANTIFIER = re.compile(r"\{\d+(?:,\d*)?\}")
 _INLINE_FLAGS = re.compile(r"\(\?([imsx]+)\)")
 _HEX = re.compile(r"\\x\{([0-9a-fA-F]+)\}")
+_PROPERTY = re.compile(r"\\([pP])(?:\{(\^?)(\w+)\}|([A-Z]))")
 _NAMED_GROUP = re.compile(r"\(\?<([A-Za-z_]\w*)>")
 _NAMED_REFERENCE = re.compile(r"\\k(?:<(\w+)>|\{(\w+)\}|'(\w+)')")
 _NUMBERED_REFERENCE = re.compile(r"\\g(?:\{(\d+)\}|(\d+))")
@@ -65,12 +67,14 @@ _ERRORS = (
 def compile(pattern: str, options: str = "") -> re.Pattern[str]:
     """The pattern over Latin-1 text; `options` as ngx.re's letters (i, s, m, x count; j and o do nothing here).
 
+    With u it is over characters instead.
+
     Raises ValueError, worded as nginx words it, when the pattern is wrong.
     """
     flags = re.ASCII
     for letter in options:
         flags |= _FLAGS.get(letter, re.NOFLAG)
-    text = pattern.encode().decode("latin-1")
+    text = pattern if "u" in options else pattern.encode().decode("latin-1")
     try:
         return re.compile(_translate(text), flags)
     except (re.error, OverflowError) as error:
@@ -132,6 +136,8 @@ class _Translation:
             return True
         if match := _HEX.match(self.pattern, self.at):
             return self.take(match, re.escape(chr(int(match[1], 16))))
+        if match := _PROPERTY.match(self.pattern, self.at):
+            return self.take(match, f"[{_members(match)}]")
         if match := _NAMED_REFERENCE.match(self.pattern, self.at):
             return self.take(match, f"(?P={match[1] or match[2] or match[3]})")
         if match := _NUMBERED_REFERENCE.match(self.pattern, self.at):
@@ -160,6 +166,8 @@ class _Translation:
             following = self.pattern[at + 1 : at + 2]
             if match := _HEX.match(self.pattern, at):
                 return re.escape(chr(int(match[1], 16))), match.end()
+            if match := _PROPERTY.match(self.pattern, at):
+                return _members(match), match.end()
             return _CLASS_ESCAPES.get(following, "\\" + following), at + 2
         if (match := _POSIX_CLASS.match(self.pattern, at)) and match[2] in _POSIX and not match[1]:
             return _POSIX[match[2]], match.end()
@@ -193,6 +201,14 @@ class _Translation:
         self.out.append("\\{")
         self.at += 1
         return True
+
+
+def _members(match: re.Match[str]) -> str:
+    """The characters of a Unicode property, for a class; bytes count as the Latin-1 characters that they would be."""
+    negated = (match[1] == "P") != (match[2] == "^")
+    name = match[3] or match[4]
+    found = [code for code in range(256) if category(chr(code)).startswith(name) != negated]
+    return "".join(f"\\x{code:02x}" for code in found)
 
 
 def _translate(pattern: str) -> str:

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from harness.emulators.apisix import media_types, pages
-from harness.emulators.apisix.context import Context, Encoder, Exit, ExitNow
+from harness.emulators.apisix.context import Context, Encoder, Exit, ExitNow, Try, bytes_of
 from harness.emulators.apisix.proxy.body import RequestBody
 from harness.emulators.apisix.proxy.dates import http_date
-from harness.emulators.apisix.proxy.forward import Forward
+from harness.emulators.apisix.proxy.forward import NO_UPGRADE, Forward
 from harness.emulators.apisix.proxy.http1 import ServerConnection
-from harness.emulators.apisix.proxy.http2 import StreamBody
+from harness.emulators.apisix.proxy.http2_body import StreamBody
+from harness.emulators.apisix.proxy.outgoing import request_head
 from harness.emulators.apisix.proxy.tunnel import Tunnel
+from harness.emulators.apisix.proxy.upload import FileUpload, StreamUpload
 from harness.emulators.apisix.proxy.upstream import UpstreamConnection
 
 if TYPE_CHECKING:
-    from harness.emulators.apisix.compiled import Plan, Steps
+    from harness.emulators.apisix.compiled import Plan, Steps, Upstream
     from harness.emulators.apisix.data_plane import DataPlane
     from harness.emulators.apisix.proxy.answer import Answer
     from harness.emulators.apisix.proxy.listener import Exchange
@@ -30,6 +31,7 @@ _PLAIN: Final = ("content-type", "Content-Type", "text/plain; charset=utf-8")
 #: What only the upstream's answer may say of itself
 _FRAMING: Final = frozenset({"content-type", "content-length", "date"})
 _ROUTE_CLIENT_GONE: Final = 499
+_REQUEST_TIME_OUT: Final = 408
 #: nginx's own status: the connection is closed without an answer
 _NO_ANSWER: Final = 444
 
@@ -41,23 +43,20 @@ class Journey(Forward):
     before_proxy → forward (read the body, try nodes) → header_filter → body_filter → log.
     """
 
-    __slots__ = ("_encoder", "_filters", "_gathered", "_plan", "_started_answer", "gateway", "over")
+    __slots__ = ("_encoder", "_filters", "_gathered", "_plan", "_started_answer", "over")
 
     def __init__(self, gateway: DataPlane, exchange: Exchange, ctx: Context) -> None:
         self.gateway = gateway
         self.exchange = exchange
         self.ctx = ctx
-        self.loop = gateway.loop
-        self.forwarded = False
-        self.over = False
-        self.connection = None
-        self.stream = None
+        self.now = gateway.now
         #: whose header_filter, body_filter and log run: nobody's until a plan's first phase
         self._plan: Plan = gateway.nothing
         self._filters: Plan = gateway.nothing
+        self.connection = self.stream = self.upload = None
         self._gathered: dict[int, list[bytes]] | None = None
-        self._started_answer = False
         self._encoder: Encoder | None = None
+        self.forwarded = self.over = self._started_answer = False
 
     # -- match
 
@@ -83,24 +82,27 @@ class Journey(Forward):
         self._matched(self.gateway.router.match(self.ctx))
 
     def _matched(self, route: Any) -> None:
-        ctx = self.ctx
         compiler = self.gateway.compiler
         if route is None:
             self._plan = compiler.unmatched()
+            self._global_rewrite()
+            return
+        plan = route.plan
+        if plan is None or plan.generation != compiler.generation:
+            plan = compiler.plan(route)
+        self.ctx.route = route
+        self.take(plan)
+
+    def take(self, plan: Plan) -> None:
+        """Run the plan of the route that was found."""
+        self._plan = plan
+        if plan.direct:
+            self._filters = plan
+            self._go()
+        elif plan.refusal is not None:
+            self.exit(plan.refusal)
         else:
-            plan = route.plan
-            if plan is None or plan.generation != compiler.generation:
-                plan = compiler.plan(route)
-            ctx.route = route
-            self._plan = plan
-            if plan.direct:
-                self._filters = plan
-                self._pick()
-                return
-            if plan.refusal is not None:
-                self.exit(plan.refusal)
-                return
-        self._global_rewrite()
+            self._global_rewrite()
 
     # -- rewrite
 
@@ -108,42 +110,95 @@ class Journey(Forward):
         plan = self._plan
         if plan.global_rewrite:
             self._filters = plan.globals_only
-            self._run("rewrite", plan.global_rewrite, 0, self._rewrite)
-        else:
-            self._rewrite()
+            if not self._run("rewrite", plan.global_rewrite, 0, Journey._rewrite):
+                return
+        self._rewrite()
 
     def _rewrite(self) -> None:
         plan = self._plan
         self._filters = plan
-        if plan.rewrite:
-            self._run("rewrite", plan.rewrite, 0, self._consumer)
-        else:
-            self._consumer()
+        if plan.rewrite and not self._run("rewrite", plan.rewrite, 0, Journey._consumer):
+            return
+        self._consumer()
 
     def _consumer(self) -> None:
         """Plugins of the consumer that was found join those of the route."""
-        ctx = self.ctx
-        if ctx.consumer is not None:
-            merged = self.gateway.compiler.with_consumer(self._plan, ctx.consumer)
+        consumer = self.ctx.consumer
+        if consumer is not None:
+            plan = self._plan
+            held = plan.consumers.get(id(consumer))
+            if held is not None and held[0] is consumer and held[1] is plan:
+                # seen before: its credentials alone, which have done their work
+                self._access()
+                return
+            merged = self.gateway.compiler.with_consumer(plan, consumer)
             if isinstance(merged, Exit):
                 self.exit(merged)
                 return
-            if merged is not self._plan:
+            if merged is not plan:
                 self._plan = self._filters = merged
-                self._run("rewrite", merged.consumer_rewrite, 0, self._access)
-                return
+                if not self._run("rewrite", merged.consumer_rewrite, 0, Journey._access):
+                    return
         self._access()
 
     # -- access
 
     def _access(self) -> None:
         access = self._plan.access
-        if access:
-            self._run("access", access, 0, self._pick)
+        if access and not self._run("access", access, 0, Journey._go):
+            return
+        self._go()
+
+    # -- proxy
+
+    def _go(self) -> None:
+        """Turn to the upstream: straight, where there is no body and no plugin has changed where it goes."""
+        plan = self._plan
+        ctx = self.ctx
+        exchange = self.exchange
+        if plan.straight is None or exchange.body is not None or exchange.head.length is not None:
+            self._pick()
+        elif plan.direct or (
+            ctx.upstream is None
+            and ctx.body is None
+            and not ctx.upstream_scheme
+            and not ctx.upstream_method
+            and ctx.said is None
+        ):
+            self._straight(plan.straight)
         else:
             self._pick()
 
-    # -- proxy
+    def _straight(self, upstream: Upstream) -> None:
+        """The shortest way: no body, an upstream that needs no looking for."""
+        ctx = self.ctx
+        ctx.upstream = self.upstream = upstream
+        node = upstream.pick(ctx)
+        if isinstance(node, Exit):
+            self.exit(node)
+            return
+        self.node = node
+        self.forwarded = True
+        head = self.exchange.head
+        host = self.host = upstream.host_for(ctx, node, head.named_host)
+        self.left = upstream.tries - 1
+        self.deadline = 0.0
+        self.body = self.tried = None
+        self.head_seen = False
+        self.upgrade = NO_UPGRADE
+        pool, address = upstream.way(node)
+        self.attempt = attempt = Try(address)
+        ctx.tries.append(attempt)
+        self.asked = now = self.now()
+        connection = pool.take()
+        if connection is None:
+            self.connect(pool, attempt)
+            return
+        attempt.connect_time = 0.0
+        self.connection = connection
+        self.sent = True
+        data = request_head(ctx, head, host, None, "", "")
+        connection.request(self, data, head.bodyless, self.timeouts()[2], now, whole=True)
 
     def _pick(self) -> None:
         """Choose the upstream and its first node."""
@@ -174,20 +229,23 @@ class Journey(Forward):
             return
         self.node = node
         self.forwarded = True
-        if self._plan.before_proxy:
-            self._run("before_proxy", self._plan.before_proxy, 0, self._body)
-        else:
-            self._body()
+        steps = self._plan.before_proxy
+        if steps and not self._run("before_proxy", steps, 0, Journey._body):
+            return
+        self._body()
 
     def _body(self) -> None:
         """nginx reads the whole body before it turns to the upstream."""
         exchange = self.exchange
         body = exchange.body
         ctx = self.ctx
+        if ctx.said is not None:
+            self.exit(Exit(200))
+            return
         if body is None or ctx.body is not None:
             self._send_request()
             return
-        if isinstance(body, StreamBody) and (ctx.upstream_scheme or self.upstream.scheme) in ("grpc", "grpcs"):
+        if isinstance(body, StreamBody) and self.calls:
             # gRPC streams: nothing is gathered (grpc_pass with a client that speaks HTTP/2)
             self.stream = body
             self.forward(None, exchange.head.named_host, websocket=False)
@@ -198,7 +256,12 @@ class Journey(Forward):
             if max(exchange.head.length or 0, body.size) > limit:
                 self.exit(Exit(413))
                 return
-        exchange.want_body(self._body_here)
+        if ctx.request_buffering or body.complete or self.calls:
+            exchange.want_body(self._body_here)
+            return
+        exchange.go_ahead()
+        self.upload = StreamUpload(body, exchange.head.length, lambda status: self.exit(Exit(status)))
+        self.forward(None, exchange.head.named_host, websocket=self._plan.websocket)
 
     def _body_here(self, body: RequestBody) -> None:
         if body.failed:
@@ -212,7 +275,11 @@ class Journey(Forward):
         body = self.ctx.body
         if body is None:
             if exchange.body is not None:
-                body = exchange.body.content()
+                file = exchange.body.file
+                if file is None or self.calls:
+                    body = exchange.body.content()
+                else:
+                    self.upload = FileUpload(file, exchange.body.size)
             elif head.length == 0:
                 body = b""
         elif not body and head.length is None and not head.chunked:
@@ -221,33 +288,32 @@ class Journey(Forward):
 
     # -- the steps of a phase
 
-    def _run(self, phase: str, steps: Steps, index: int, then: Any) -> None:
-        """Run the plugins' functions from `index` on; go on with `then` unless one of them answers."""
+    def _run(self, phase: str, steps: Steps, index: int, then: Callable[[Journey], None]) -> bool:
+        """Run the plugins' functions from `index` on; False when one answers, or waits and then goes on to `then`."""
         ctx = self.ctx
-        name = ""
+        place = index
         try:
-            for place in range(index, len(steps)):
-                function, part = steps[place]
-                if ctx.skipped is not None and part.name in ctx.skipped:
-                    continue
-                name = part.name
-                verdict = function(ctx)
-                if verdict is None:
-                    continue
-                if isinstance(verdict, Exit):
-                    self._verdict(phase, part, verdict)
-                else:
-                    self._wait(self._await(phase, steps, place, verdict, then))
-                return
+            for function, part in steps[index:] if index else steps:
+                if ctx.skipped is None or part.name not in ctx.skipped:
+                    verdict = function(ctx)
+                    if verdict is not None:
+                        if isinstance(verdict, Exit):
+                            self._verdict(phase, part, verdict)
+                        else:
+                            self._wait(self._await(phase, steps, place, verdict, then))
+                        return False
+                place += 1
         except ExitNow as now:
             self._verdict(phase, part, now.verdict)
-            return
+            return False
         except Exception as error:
-            self._raised(error, f"{phase} of {name}")
-            return
-        then()
+            self._raised(error, f"{phase} of {part.name}")
+            return False
+        return True
 
-    async def _await(self, phase: str, steps: Steps, place: int, waiting: Awaitable[Any], then: Any) -> None:
+    async def _await(
+        self, phase: str, steps: Steps, place: int, waiting: Awaitable[Any], then: Callable[[Journey], None]
+    ) -> None:
         part = steps[place][1]
         try:
             verdict = await waiting
@@ -260,8 +326,8 @@ class Journey(Forward):
             return
         if verdict is not None:
             self._verdict(phase, part, verdict)
-        else:
-            self._run(phase, steps, place + 1, then)
+        elif self._run(phase, steps, place + 1, then):
+            then(self)
 
     def _wait(self, waiting: Any) -> None:
         self.gateway.wait(self._guard(waiting))
@@ -278,7 +344,7 @@ class Journey(Forward):
         ctx = self.ctx
         if ctx.trace is None:
             ctx.trace = []
-        ctx.trace.append((phase, part.name, f"answered {verdict.status}"))
+        ctx.trace.append((phase, part.name, f"answered {verdict.status}{_message(verdict.body)}"))
         if verdict.status >= 400 and part.error_response is not None:
             verdict = Exit(verdict.status, part.error_response, verdict.headers)
         self.exit(verdict)
@@ -299,6 +365,8 @@ class Journey(Forward):
         if self._started_answer or self.over:
             return
         ctx = self.ctx
+        if ctx.said is not None:
+            verdict = Exit(ctx.said.status, bytes_of(ctx.said.body) + bytes_of(verdict.body), verdict.headers)
         if ctx.on_exit is not None:
             for change in ctx.on_exit:
                 verdict = change(verdict)
@@ -321,7 +389,7 @@ class Journey(Forward):
             ctx.response.items.insert(0, ("content-type", "Content-Type", media_types.of(ctx.uri)))
         media_types.add_charset(ctx.response)
         ctx.response.remove("content-length")
-        self._own(_bytes_of(body))
+        self._own(bytes_of(body))
 
     def _page(self, status: int) -> None:
         """nginx's page for a status."""
@@ -351,7 +419,9 @@ class Journey(Forward):
         ctx = self.ctx
         ctx.status = answer.status
         ctx.from_upstream = True
-        if answer.plain and self._filters.unfiltered and ctx.compress is None and not self.gateway.shows_status:
+        filters = self._filters
+        passes = answer.plain and filters.unfiltered and not self.gateway.shows_status
+        if passes and (filters.direct or ctx.compress is None):
             self._pass_on(answer, piece, last)
             return
         if answer.accel:
@@ -375,7 +445,10 @@ class Journey(Forward):
         if not shown:
             shown = answer.shown = [*answer.fields, self.gateway.server_field]
         if own:
-            own = [field for field in own if field[0] not in _FRAMING]
+            for field in own:
+                if field[0] in _FRAMING:
+                    own = [field for field in own if field[0] not in _FRAMING]
+                    break
             response.items = own + shown
         else:
             response.items = shown
@@ -383,7 +456,11 @@ class Journey(Forward):
         ctx.body_bytes_sent = len(piece)
         ctx.bytes_sent = self.exchange.send_unchanged(answer, own, piece, last)
         if last:
-            self._finish()
+            if self._filters.log:
+                self._finish()
+            elif not self.over:
+                self.over = True
+                self.gateway.journal.add(ctx)
         else:
             self._hold_back()
 
@@ -477,6 +554,8 @@ class Journey(Forward):
         if ctx.tries and (ctx.status >= 500 or self.gateway.shows_status):
             statuses = ", ".join([str(attempt.status) for attempt in ctx.tries])
             if statuses[-3:] >= "500" or self.gateway.shows_status:
+                if ctx.gave_up:
+                    statuses += " : "
                 items.append(("x-apisix-upstream-status", "X-APISIX-Upstream-Status", statuses))
         for function, part in self._filters.header_filter:
             if ctx.skipped is not None and part.name in ctx.skipped:
@@ -520,6 +599,8 @@ class Journey(Forward):
             return
         self.over = True
         ctx = self.ctx
+        ctx.plan = self._plan
+        ctx.seconds = self.gateway.clock.time() - ctx.started
         for function, part in self._filters.log:
             if ctx.skipped is not None and part.name in ctx.skipped:
                 continue
@@ -537,16 +618,19 @@ class Journey(Forward):
             self.ctx.status = _ROUTE_CLIENT_GONE
         self._finish()
 
+    def timed_out(self) -> None:
+        """The client didn't send its body in time: nobody is told, but the log says 408."""
+        if not self._started_answer:
+            self.ctx.status = _REQUEST_TIME_OUT
+            self._started_answer = True
+
     def tunnel_closed(self) -> None:
         """Both sides of a WebSocket are gone."""
         self._finish()
 
 
-def _bytes_of(body: Any) -> bytes:
-    if body is None:
-        return b""
-    if isinstance(body, bytes):
-        return body
-    if isinstance(body, str):
-        return body.encode("latin-1", "surrogateescape") if body.isascii() else body.encode()
-    return json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
+def _message(body: Any) -> str:
+    """What a refusal says, for the journal."""
+    if isinstance(body, dict):
+        body = body.get("message") or body.get("error_msg")
+    return f": {body}" if body and isinstance(body, str) else ""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from harness.emulators.apisix.control import Checker
+from harness.emulators.apisix.discovery.nacos import NacosDiscovery
 from harness.emulators.apisix.exchange import App
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ class PlaneReports:
 
     def discovery_dumps(self) -> Mapping[str, Any]:
         """What the discoveries know."""
-        return {name: discovery.dump() for name, discovery in self._plane.discoveries.items()}
+        found = self._plane.discoveries.items()
+        return {name: discovery.dump() for name, discovery in found if isinstance(discovery, NacosDiscovery)}
 
     def plugin_apis(self) -> Mapping[tuple[str, str], App]:
         """The end-points of all plugins that are on."""

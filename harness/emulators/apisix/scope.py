@@ -24,7 +24,7 @@ _LEVELS = {"error": logging.ERROR, "warn": logging.WARNING, "info": logging.INFO
 class PlaneScope:
     """The `Scope` of a plugin object that lives in a data plane."""
 
-    __slots__ = ("_made", "_plane", "attr", "clock", "plugins", "random", "resource")
+    __slots__ = ("_made", "_metadata", "_plane", "attr", "clock", "consumers", "plugins", "random", "resource")
 
     def __init__(self, plane: DataPlane, resource: tuple[str, str, int], attr: Mapping[str, Any]) -> None:
         self._plane = plane
@@ -34,11 +34,19 @@ class PlaneScope:
         self.attr = attr
         self.plugins: Mapping[str, type[Plugin]] = plane.plugins
         self._made = 0
+        self._metadata = plane.store.get("plugin_metadata")
+        #: the consumers that have the auth plugin of that name
+        self.consumers: Callable[[str], ConsumerIndex] = plane.directory.index
 
     def stored(self, kind: str, id_: str) -> Mapping[str, Any] | None:
         """The value of a resource as it is now, or None."""
         entry = self._plane.store.get(kind).get(id_)
         return entry.value if entry is not None else None
+
+    def stored_below(self, kind: str, id_: str, part: str) -> list[Mapping[str, Any]]:
+        """The values kept below a resource, as they are now."""
+        below = f"{id_}/{part}/"
+        return [entry.value for key, entry in self._plane.store.get(kind).items() if key.startswith(below)]
 
     @property
     def https_port(self) -> int | None:
@@ -56,12 +64,8 @@ class PlaneScope:
 
     def metadata(self, plugin: str) -> Mapping[str, Any] | None:
         """plugin_metadata/<plugin> as it is now."""
-        entry = self._plane.store.get("plugin_metadata").get(plugin)
+        entry = self._metadata.get(plugin)
         return entry.value if entry is not None else None
-
-    def consumers(self, plugin: str) -> ConsumerIndex:
-        """The consumers that have the auth plugin."""
-        return self._plane.directory.index(plugin)
 
     def consumer(self, name: str, plugin: str = "") -> ConsumerEntry | None:
         """A consumer by username."""

@@ -1,4 +1,4 @@
-"""One gateway in the foreground, until SIGTERM or SIGINT: `python -m harness.emulators.apisix.serve --http …`."""
+"""One gateway in the foreground until it is told to stop: `python -m harness.emulators.apisix.serve --http …`."""
 
 from __future__ import annotations
 
@@ -18,15 +18,16 @@ from pathlib import Path
 import uvloop
 
 from harness.emulators.apisix import workers
+from harness.emulators.apisix.config_yaml import load
 from harness.emulators.apisix.gateway import Gateway
-from harness.emulators.apisix.settings import AdminKey, Settings, load
+from harness.emulators.apisix.settings import AdminKey, Settings
 from harness.errors import HarnessError
 
 Ready = Callable[[Mapping[str, str]], None]
 
 
 def run(settings: Settings, ready: Ready | None = None) -> int:
-    """Serve until SIGTERM or SIGINT and return the exit code 0.
+    """Serve until SIGTERM, SIGQUIT or SIGINT and return the exit code 0.
 
     When all addresses listen, `ready` is called with {"http": URL, "https", "admin", "control", "prometheus"}; without
     it one line `ready {…}` is printed. With `settings.etcd` empty an etcd of its own is started. Raises HarnessError.
@@ -58,7 +59,7 @@ def _etcd(settings: Settings) -> Iterator[Settings]:
 async def _serve(gateway: Gateway, ready: Ready) -> None:
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     await gateway.start()
     # what is there now stays: the collector need not look at it again

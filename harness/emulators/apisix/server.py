@@ -14,8 +14,9 @@ from typing import Any, TypeVar
 import uvloop
 
 from harness.clock import Clock
+from harness.emulators.apisix.config_yaml import load
 from harness.emulators.apisix.gateway import Gateway
-from harness.emulators.apisix.settings import AdminKey, Settings, load
+from harness.emulators.apisix.settings import AdminKey, Settings
 from harness.errors import NotReady
 from harness.etcd_process import EtcdProcess
 
@@ -56,7 +57,7 @@ class ApisixServer:
             settings,
             http=(http,),
             https=(https,) if https else (),
-            admin=admin,
+            admin=admin if settings.admin is not None else None,
             control=control,
             prometheus=prometheus,
             admin_keys=(AdminKey("admin", self.admin_key),),

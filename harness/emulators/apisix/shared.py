@@ -26,10 +26,11 @@ class Stores(Protocol):
 class SharedStore:
     """One named store of a single worker; expiry follows the gateway's clock."""
 
-    __slots__ = ("_clock", "_held", "_sweep_at")
+    __slots__ = ("_clock", "_held", "_sweep_at", "_time")
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
+        self._time = clock.time
         self._held: dict[str, tuple[Any, float]] = {}
         self._sweep_at = CROWDED
 
@@ -69,6 +70,19 @@ class SharedStore:
         value: float = held[0] + by
         self._held[key] = (value, held[1])
         return value
+
+    def count(self, key: str, by: float, ttl: float) -> tuple[float, float]:
+        """Add to a counter that lives for `ttl` from its first count on: (its value, seconds left)."""
+        now = self._time()
+        held = self._held.get(key)
+        if held is None or (held[1] and held[1] <= now):
+            self.set(key, by, ttl)
+            return by, ttl
+        value: float
+        value, until = held
+        value += by
+        self._held[key] = (value, until)
+        return value, until - now if until else 0
 
     def ttl(self, key: str) -> float | None:
         """Seconds left, 0 for a key without expiry, None for a missing one."""

@@ -19,7 +19,7 @@ INSERT INTO held VALUES (:store, :key, :init + :by, :expiry)
 ON CONFLICT (store, key) DO UPDATE SET
   value = CASE WHEN {_LIVE} THEN value + :by ELSE :init + :by END,
   expiry = CASE WHEN {_LIVE} THEN expiry ELSE :expiry END
-RETURNING value
+RETURNING value, expiry
 """
 _ADD: Final = f"""
 INSERT INTO held VALUES (:store, :key, :value, :expiry)
@@ -78,6 +78,13 @@ class FileStore:
         else:
             rows = self._run(_INCR, key, by=by, init=init, expiry=self._expiry(init_ttl)).fetchall()
         return rows[0][0] if rows else None
+
+    def count(self, key: str, by: float, ttl: float) -> tuple[float, float]:
+        """Add to a counter that lives for `ttl` from its first count on: (its value, seconds left)."""
+        now = self._now()
+        given = {"store": self._name, "key": key, "now": now, "by": by, "init": 0, "expiry": now + ttl if ttl else 0.0}
+        value, expiry = self._connection.execute(_INCR, given).fetchall()[0]
+        return value, expiry - now if expiry else 0
 
     def ttl(self, key: str) -> float | None:
         """Seconds left, 0 for a key without expiry, None for a missing one."""

@@ -66,7 +66,8 @@ class StandaloneTable(Table):
         held = self.get(kind)
         fresh = {entry.id: entry for entry in self._entries(kind, items, version)}
         gone: list[Change] = [(kind, id_, None) for id_ in held if id_ not in fresh]
-        return gone + [(kind, id_, entry) for id_, entry in fresh.items() if held.get(id_) != entry]
+        kept = _unchanged(items, held) if self._file is None else set()
+        return gone + [(kind, id_, entry) for id_, entry in fresh.items() if id_ not in kept and held.get(id_) != entry]
 
     def _entries(self, kind: str, items: list[Any], version: int) -> list[Entry]:
         entries = (self._item(kind, place, deepcopy(item), version) for place, item in enumerate(items, 1))
@@ -78,7 +79,7 @@ class StandaloneTable(Table):
             log.error("invalid item data of [%s], val: %r, it should be an object", kind, item)
             return None
         index = item.pop("modifiedIndex", version)
-        id_ = text(item.get("id") or item.get("username") or f"arr_{place}")
+        id_ = _id(item, place)
         try:
             value = self._prepare(kind, id_, item)
         except ValueError as reason:
@@ -86,6 +87,21 @@ class StandaloneTable(Table):
             return None
         value["id"] = id_
         return Entry(kind, id_, value, index, index)
+
+
+def _id(item: Mapping[str, Any], place: int) -> str:
+    return text(item.get("id") or item.get("username") or f"arr_{place}")
+
+
+def _unchanged(items: list[Any], held: Mapping[str, Entry]) -> set[str]:
+    """The ids of items that bring the modifiedIndex they have already: they stay as they are, whatever they say."""
+    found: set[str] = set()
+    for place, item in enumerate(items, 1):
+        if isinstance(item, dict) and item.get("modifiedIndex") is not None:
+            entry = held.get(_id(item, place))
+            if entry is not None and entry.modified_index == item["modifiedIndex"]:
+                found.add(entry.id)
+    return found
 
 
 class ConfigurationFile:
@@ -131,13 +147,13 @@ def parse(path: Path) -> dict[str, Any]:
     """The content of a configuration file, environment variables filled in. Raises OSError or ValueError."""
     raw = path.read_text()
     if path.suffix == ".json":
-        found = lua_json.decode(with_environment(raw))
+        found = _filled(lua_json.decode(raw))
     else:
         if not _END.search(raw[-10:]):
             raise ValueError(f"missing valid end flag in file {path}")
         found = _yaml(with_environment(raw))
     if found is None:
-        return {}
+        raise ValueError("failed update config: empty table")
     if not isinstance(found, dict):
         raise ValueError("a configuration is a mapping of kinds")
     return found
@@ -148,6 +164,31 @@ def _yaml(raw: str) -> Any:
         return yaml.safe_load(raw)
     except yaml.YAMLError as error:
         raise ValueError(str(error)) from error
+
+
+def _filled(value: Any) -> Any:
+    """JSON with its variables filled in: a text that has one may become a number or a boolean (cli/file.lua)."""
+    if isinstance(value, dict):
+        return {with_environment(name): _filled(member) for name, member in value.items()}
+    if isinstance(value, list):
+        return [_filled(member) for member in value]
+    if not isinstance(value, str) or not _VARIABLE.search(value):
+        return value
+    text_ = with_environment(value)
+    if text_ in ("true", "false"):
+        return text_ == "true"
+    return _number(text_)
+
+
+def _number(text_: str) -> Any:
+    try:
+        return int(text_)
+    except ValueError:
+        pass
+    try:
+        return float(text_)
+    except ValueError:
+        return text_
 
 
 def with_environment(raw: str) -> str:

@@ -10,11 +10,10 @@ from harness.clock import Clock, SystemClock
 from harness.emulators.apisix import lua_json
 from harness.emulators.apisix.access import Access, Unauthorised, refused_key
 from harness.emulators.apisix.exchange import App, Request, Response
-from harness.emulators.apisix.plugins.registry import BY_NAME
 from harness.emulators.apisix.resources import configs
-from harness.emulators.apisix.resources.duplicates import AuthKeys
-from harness.emulators.apisix.resources.kind import Desk, Refused
-from harness.emulators.apisix.resources.prepare import make_catalogue, make_keyring
+from harness.emulators.apisix.resources.kind import Refused
+from harness.emulators.apisix.resources.operations import Crashed
+from harness.emulators.apisix.resources.prepare import make_desk
 from harness.emulators.apisix.settings import Settings
 from harness.emulators.apisix.standalone import StandaloneTable
 from harness.emulators.apisix.store import KINDS
@@ -36,7 +35,7 @@ class StandaloneAdmin:
         self._table = table
         self._clock = clock
         self._access = Access(settings)
-        self._desk = Desk(table, make_catalogue(settings, BY_NAME), make_keyring(settings), AuthKeys(table))
+        self._desk = make_desk(table, settings)
         self._held: dict[str, Any] | None = None
 
     async def answer(self, request: Request) -> Response:
@@ -56,9 +55,11 @@ class StandaloneAdmin:
             return self._access.json(401, refused_key(error))
         except Refused as refused:
             return self._access.json(refused.status, refused.body)
+        except Crashed:
+            return self._access.crashed()
 
     async def _validate(self, request: Request) -> Response:
-        found = await configs.problems(configs.read(request), self._desk)
+        found = await configs.problems(configs.read(request), self._desk, indexed=True)
         if found:
             return self._access.json(400, {"error_msg": "Configuration validation failed", "errors": found})
         return self._access.json(200, {})
@@ -67,7 +68,7 @@ class StandaloneAdmin:
         digest = request.headers.get("x-digest")
         if not digest:
             raise Refused("missing digest header")
-        data = configs.read(request, limit=None)
+        data = configs.read(request, limit=None, guarded=False)
         if self._held is not None and self._held[_DIGEST] == digest:
             return self._access.answer(204, b"", ())
         reason = await configs.first_problem(data, self._desk)

@@ -119,12 +119,16 @@ class Table:
 class Store(Table):
     """The table kept in etcd under a prefix. `start` before use, `stop` in the end, on one running loop."""
 
-    def __init__(self, etcd: Etcd, prefix: str = "/apisix", prepare: Prepare = as_it_is) -> None:
+    def __init__(self, etcd: Etcd, prefix: str = "/apisix", prepare: Prepare = as_it_is, *, idle: float = 50.0) -> None:
+        """`idle` are the seconds without news after which the watch is made anew."""
         super().__init__(prepare)
+        self._idle = idle
         self.etcd = etcd
         self.prefix = prefix
         self._revision = 0  # all changes up to here are in the table
         self._seen: dict[tuple[str, str], int] = {}  # revisions of our own writes that the watch has yet to tell
+        #: key → what is being written there, and the value for the data plane: the watch may be the first to tell
+        self._writing: dict[str, tuple[bytes, dict[str, Any] | None]] = {}
         self._watching: asyncio.Task[None] | None = None
         self._progress = asyncio.Event()
 
@@ -207,7 +211,11 @@ class Store(Table):
         """
         lease = await self.etcd.grant(ttl) if ttl else ""
         raw = lua_json.encode(value)
-        revision, other = await self.etcd.swap(self.prefix + key, raw, before.modified if before else 0, lease)
+        self._writing[key] = (raw, prepared)
+        try:
+            revision, other = await self.etcd.swap(self.prefix + key, raw, before.modified if before else 0, lease)
+        finally:
+            self._writing.pop(key, None)
         if revision:
             self._wrote(key, raw, before.created if before else revision, revision, prepared)
         return revision, other
@@ -247,7 +255,7 @@ class Store(Table):
             try:
                 if tries:
                     await self._read_all()
-                async for pairs, revision in self.etcd.watch(self.prefix + "/", self._revision + 1):
+                async for pairs, revision in self.etcd.watch(self.prefix + "/", self._revision + 1, self._idle):
                     tries = 0
                     self._take(pairs)
                     self._advance(revision)
@@ -271,14 +279,24 @@ class Store(Table):
         for pair in pairs:
             key = pair.key[len(self.prefix) :]
             kind, _, id_ = key[1:].partition("/")
-            if kind not in self._kinds or self._seen.get((kind, id_), 0) >= pair.modified:
+            if kind not in self._kinds or self._seen.get((kind, id_), 0) >= pair.modified or self._has(key, pair):
                 continue
             if own:
                 self._seen[kind, id_] = pair.modified
             self._remember(key, pair)
             if id_ and pair.value != PLACEHOLDER:
-                changes.extend(self._change(kind, id_, pair, prepared))
+                changes.extend(self._change(kind, id_, pair, prepared or self._prepared(key, pair)))
         self._apply(changes)
+
+    def _prepared(self, key: str, pair: Pair) -> dict[str, Any] | None:
+        """The value for the data plane of what is being written, when this is it."""
+        raw, prepared = self._writing.get(key, (None, None))
+        return prepared if raw == pair.value else None
+
+    def _has(self, key: str, pair: Pair) -> bool:
+        """Whether the watch was faster than the answer to our own write."""
+        known = self._stored.get(key)
+        return known is not None and pair.value is not None and known.modified == pair.modified
 
     def _remember(self, key: str, pair: Pair) -> None:
         if pair.value is None:

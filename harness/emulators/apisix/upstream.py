@@ -10,10 +10,11 @@ from harness.emulators.apisix.balance.health import Checker
 from harness.emulators.apisix.balance.node import Node, parse_nodes
 from harness.emulators.apisix.balance.picker import Balancing, Picker
 from harness.emulators.apisix.context import Context, Exit, Try
+from harness.emulators.apisix.discovery.base import Discovery
 from harness.emulators.apisix.discovery.dns import is_name
-from harness.emulators.apisix.discovery.nacos import NacosDiscovery
 from harness.emulators.apisix.proxy.grpc import GrpcPool
 from harness.emulators.apisix.proxy.upstream import Keepalive, Pool, Pools, Target
+from harness.emulators.apisix.store import Entry
 
 if TYPE_CHECKING:
     from harness.emulators.apisix.data_plane import DataPlane
@@ -40,6 +41,7 @@ class Upstream:
     """One upstream of one configuration; shared by all routes that name it."""
 
     __slots__ = (
+        "_certificate",
         "_checked",
         "_checker",
         "_configured",
@@ -59,6 +61,7 @@ class Upstream:
         "retries",
         "retry_timeout",
         "scheme",
+        "straight",
         "tells",
         "timeouts",
         "tls",
@@ -79,14 +82,16 @@ class Upstream:
         self.retries: int | None = int(retries) if retries is not None and retries >= 0 else None
         self.retry_timeout = float(conf.get("retry_timeout") or 0)
         self.timeouts = timeouts_of(conf.get("timeout")) or TIMEOUTS
-        pool = conf.get("keepalive_pool") or {}
-        self._keepalive = Keepalive(
-            int(pool.get("size", 320)), float(pool.get("idle_timeout", 60)), int(pool.get("requests", 1000))
-        )
+        pool = conf.get("keepalive_pool")
+        self._keepalive = plane.settings.wire.keepalive
+        if pool is not None:
+            self._keepalive = Keepalive(
+                int(pool.get("size", 320)), float(pool.get("idle_timeout", 60)), int(pool.get("requests", 1000))
+            )
         self._pools: Pools = plane.pools
-        #: id of a node → (the node, its pool, its address), for plain connections
-        self._ways: dict[int, tuple[Node, Pool, str]] = {}
-        self._discovery: NacosDiscovery | None = None
+        #: id of a node → the node, its pool and its address, for plain connections
+        self._ways: dict[int, tuple[Node, tuple[Pool, str]]] = {}
+        self._discovery: Discovery | None = None
         self._service: Any = None
         #: nodes given by name, whose addresses are looked up before they are used
         self._configured: list[Node] = []
@@ -104,12 +109,16 @@ class Upstream:
         self.tries = self._count_tries()
         #: the nodes are what the configuration says: nothing to wait for before picking
         self.fixed = not self._configured and self._discovery is None
-        self._checked = bool(conf.get("checks"))
+        self._checked = bool(conf.get("checks")) and not plane.settings.disable_health_checks
         self._checker: Checker | None = None
         #: the tries of the request that had the checker made: it comes too late for them (healthcheck_manager.lua)
         self._uncounted: Sequence[Try] = ()
         self.tells = self._checked or conf.get("type") in ("least_conn", "ewma")
         self.tls: ssl.SSLContext | None = None
+        #: a request without a body needs nothing but a node and a connection
+        self.straight = self.fixed and self.scheme == "http" and not self.retry_timeout
+        # `tls.verify` is for Kafka's upstreams alone, as its description in schema_def.lua says
+        self._certificate: Entry | None = None
 
     @property
     def nodes(self) -> Sequence[Node]:
@@ -134,7 +143,7 @@ class Upstream:
             self._take(resolved)
         return None
 
-    async def _discover(self, discovery: NacosDiscovery) -> None:
+    async def _discover(self, discovery: Discovery) -> None:
         nodes = await discovery.nodes(self.conf["service_name"], self.conf.get("discovery_args"), self.scheme)
         self._take(nodes or ())
 
@@ -143,13 +152,16 @@ class Upstream:
 
     def pick(self, ctx: Context) -> Node | Exit:
         """The first node for a request, or the answer when there is none."""
-        if not self.picker.nodes:
+        picker = self.picker
+        if picker.alone is not None and not self._checked:
+            return picker.alone
+        if not picker.nodes:
             return _NO_NODE
         if self._checked and self._checker is None:
             if self._plane.checkers.find(self.key) is None:
                 self._uncounted = ctx.tries
             self._check()
-        return self.picker.pick(ctx) or _NONE_LEFT
+        return picker.pick(ctx) or _NONE_LEFT
 
     def _check(self) -> None:
         """Have the nodes checked from here on: the real one begins with the first request as well."""
@@ -196,13 +208,17 @@ class Upstream:
             name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
             target = Target(node.host.strip("[]"), node.port, self._plane.upstream_tls(self), name)
             return self._pools.get(target, self._keepalive), node.address
+        return self.way(node)
+
+    def way(self, node: Node) -> tuple[Pool, str]:
+        """The plain connections to a node, and its address."""
         way = self._ways.get(id(node))
         if way is None or way[0] is not node:
             if len(self._ways) > 1000:
                 self._ways.clear()
             pool = self._pools.get(Target(node.host.strip("[]"), node.port), self._keepalive)
-            way = self._ways[id(node)] = (node, pool, node.address)
-        return way[1], way[2]
+            way = self._ways[id(node)] = (node, (pool, node.address))
+        return way[1]
 
     def grpc_pool(self, node: Node, ctx: Context, host: str) -> GrpcPool:
         """The gRPC connection to a node."""
@@ -210,7 +226,18 @@ class Upstream:
         if (ctx.upstream_scheme or self.scheme) != "grpcs":
             return self._pools.grpc(Target(host_name, port))
         name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
-        return self._pools.grpc(Target(host_name, port, self._plane.upstream_tls(self, ("h2",)), name))
+        return self._pools.grpc(Target(host_name, port, self._plane.upstream_tls(self), name))
+
+    def forget_health(self) -> None:
+        """The checker is no more, nor what it knew."""
+        self._checker = None
+        self.picker.health = None
+
+    def show(self, certificate: Entry) -> None:
+        """The `ssl` resource of the client's certificate; another one needs other connections."""
+        if self._certificate is not certificate:
+            self._certificate = certificate
+            self.tls = None
 
     def close(self) -> None:
         """No request will pick from it any more."""

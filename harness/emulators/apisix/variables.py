@@ -62,7 +62,7 @@ def _cipher(ctx: Context) -> str | None:
 
 def _tries(read: Callable[[Try], str]) -> Getter:
     """The tries' values joined as nginx joins them; nothing when there was no try."""
-    return lambda ctx: ", ".join(read(attempt) for attempt in ctx.tries) or None
+    return lambda ctx: ", ".join(read(attempt) for attempt in ctx.tries) + " : " * ctx.gave_up or None
 
 
 def _rate_limiting_info(ctx: Context) -> str | None:
@@ -163,6 +163,16 @@ VARIABLES: Mapping[str, Getter] = {
 }
 
 
+#: variables that are the request's own members, always text → the member
+TEXTS: Mapping[str, str] = {
+    "host": "host",
+    "remote_addr": "remote_addr",
+    "request_method": "method",
+    "request_uri": "target",
+    "uri": "uri",
+}
+
+
 def _argument(name: str) -> Getter:
     return lambda ctx: arguments.first(ctx.query, name) if ctx.query else None
 
@@ -231,6 +241,14 @@ def getter(name: str) -> Getter:
     and for `post_arg.*` and `graphql_root_fields` any JSON value. What a plugin set in `ctx.variables` wins.
     """
     own = _own(name)
+    if name in TEXTS:
+        member = TEXTS[name]
+
+        def of_request(ctx: Context) -> Any:
+            variables = ctx.variables
+            return variables[name] if variables and name in variables else getattr(ctx, member)
+
+        return of_request
 
     def get(ctx: Context) -> Any:
         if ctx.variables and name in ctx.variables:

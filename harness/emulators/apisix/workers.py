@@ -66,6 +66,7 @@ class Crew:
         from harness.emulators.apisix import shared_file  # SQLite costs a start 50 ms that one worker needn't pay
 
         self.clock = CrewClock()
+        self.directory = directory
         self.shared = directory / "shared"
         shared_file.create(self.shared)
         self.sockets: list[dict[str, list[socket.socket]]] = [{} for _ in range(settings.workers)]
@@ -109,7 +110,7 @@ class _Master:
         self._stopping = False
 
     def run(self, ready: Callable[[Mapping[str, str]], None]) -> None:
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT):
             signal.signal(number, self._stop)
         addresses: dict[str, str] = {}
         try:
@@ -142,7 +143,7 @@ class _Master:
         """The child's life."""
         code = 0
         try:
-            for number in (signal.SIGTERM, signal.SIGINT):
+            for number in (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT):
                 signal.signal(number, signal.SIG_DFL)
             _die_with_parent()
             self._work(self._crew, index, lambda addresses: _tell(writing, addresses))

@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 
+from harness.emulators.nacos.grpc.tls import tls_of
 from harness.emulators.nacos.serve import run
 from harness.emulators.nacos.version import VERSIONS
 
@@ -21,6 +22,9 @@ def main() -> int:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8848)
     parser.add_argument("--grpc-port", type=int)
+    parser.add_argument("--grpc-cert")
+    parser.add_argument("--grpc-key")
+    parser.add_argument("--grpc-client-ca")
     parser.add_argument("--data-dir")
     parser.add_argument("--control-from", action="append", metavar="CIDR", default=[])
     parser.add_argument("--console-port", type=int)
@@ -30,6 +34,7 @@ def main() -> int:
         host=given.host,
         port=given.port,
         grpc_port=given.grpc_port,
+        grpc_tls=tls_of(given.grpc_cert, given.grpc_key, given.grpc_client_ca),
         auth=os.environ.get(AUTH),
         data_dir=given.data_dir,
         control_from=given.control_from,

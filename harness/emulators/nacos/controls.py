@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from harness.emulators.nacos.domain import Snapshot
@@ -24,8 +25,8 @@ class Controls:
         self._initial = site.domain.snapshot()
         self._snapshots: dict[str, Snapshot] = {}
         self._numbers = itertools.count(1)
-        #: Called when the state was replaced as a whole.
-        self.replaced: Callable[[], None] = lambda: None
+        #: Entered around a replacement of the whole state.
+        self.replacing: Callable[[], AbstractContextManager[None]] = nullcontext
 
     # -- state -------------------------------------------------------------------------------------------------------
 
@@ -36,8 +37,8 @@ class Controls:
         reset_clock = getattr(self._site.domain.clock, "reset", None)
         if reset_clock is not None:
             reset_clock()
-        self._site.domain.restore(self._initial)
-        self.replaced()
+        with self.replacing():
+            self._site.domain.restore(self._initial)
         self._site.connections.log.clear()
 
     def snapshot(self) -> str:
@@ -53,8 +54,8 @@ class Controls:
         saved = self._snapshots.get(name)
         if saved is None:
             raise not_found(f"no snapshot {name!r}")
-        self._site.domain.restore(saved)
-        self.replaced()
+        with self.replacing():
+            self._site.domain.restore(saved)
 
     def advance(self, seconds: float) -> None:
         """Move the clock and let time act; raises NacosError (400) if the clock can't be moved, or not by this."""

@@ -1,14 +1,16 @@
 """State on disk (SQLite): configuration, persistent instances, explicit services, namespaces, accounts.
 
-Every write is committed before its call is answered, so `kill -9` loses nothing that was acknowledged. What lives with
-a connection or a heart-beat is not kept.
+Every write is committed before its call is answered, so `kill -9` loses nothing that was acknowledged. (A machine that
+loses power may lose the last moments: the file is not forced to the disk at each write.) What lives with a connection
+or a heart-beat is not kept.
 """
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,8 @@ from harness.emulators.nacos.naming.snapshot import SavedNaming, SavedService
 from harness.errors import SpecError
 
 FILE = "nacos.db"
+#: The layout of the file; a file of a higher one was written by a later version of this program.
+LAYOUT = 1
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS config (tenant TEXT, grp TEXT, data_id TEXT, variant TEXT, body TEXT,
     PRIMARY KEY (tenant, grp, data_id, variant));
@@ -31,6 +35,7 @@ CREATE TABLE IF NOT EXISTS history (id INTEGER PRIMARY KEY, body TEXT);
 CREATE TABLE IF NOT EXISTS service (namespace TEXT, grp TEXT, name TEXT, body TEXT, PRIMARY KEY (namespace, grp, name));
 CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY, body TEXT);
 """
+_INSERT_CONFIG = "INSERT INTO config VALUES (?, ?, ?, ?, ?)"
 
 
 class Disk:
@@ -44,12 +49,17 @@ class Disk:
                 self._db.execute(f"PRAGMA {pragma}")
             self._db.executescript(_SCHEMA)
         except (OSError, sqlite3.Error) as error:
-            raise SpecError(
-                f"the data directory can't be used: {error}",
-                where=str(folder),
-                mend="give a directory that no other server uses",
-            ) from error
+            raise _unusable(str(error), folder) from error
+        self._folder = folder
         self._services: set[ServiceKey] = set()
+        self._check_layout()
+
+    def _check_layout(self) -> None:
+        (layout,) = self._db.execute("PRAGMA user_version").fetchone()
+        if layout > LAYOUT:
+            self._db.close()
+            raise _unusable(f"its layout is {layout}, this version knows {LAYOUT} at most", self._folder)
+        self._db.execute(f"PRAGMA user_version={LAYOUT}")
 
     def close(self) -> None:
         """Release the directory."""
@@ -58,7 +68,17 @@ class Disk:
     # -- starting ----------------------------------------------------------------------------------------------------
 
     def load(self, domain: Domain) -> None:
-        """Bring the kept state into a fresh domain; an empty directory leaves it as it is."""
+        """Bring the kept state into a fresh domain; an empty directory leaves it as it is.
+
+        Raises SpecError if what is kept can't be read.
+        """
+        try:
+            self._load(domain)
+        except (sqlite3.Error, ValueError, KeyError, TypeError) as error:
+            self._db.close()
+            raise _unusable(f"{type(error).__name__}: {error}", self._folder) from error
+
+    def _load(self, domain: Domain) -> None:
         naming = self._load_naming()
         self._services = set(naming.services)
         kept = {name: json.loads(body) for name, body in self._db.execute("SELECT name, body FROM state")}
@@ -107,20 +127,23 @@ class Disk:
             self._write_history([record])
 
     def _write_config(self, key: ConfigKey) -> None:
+        self._db.execute("DELETE FROM config WHERE tenant = ? AND grp = ? AND data_id = ?", key)
+        self._db.executemany(_INSERT_CONFIG, self._config_rows(key))
+
+    def _config_rows(self, key: ConfigKey) -> list[tuple[str, ...]]:
         state = self._domain.config.state
         rows: list[tuple[str, dict[str, Any]]] = []
         if key in state.entries:
-            rows.append(("", {"entry": asdict(state.entries[key])}))
+            rows.append(("", {"entry": _fields(state.entries[key])}))
         if key in state.grays:
-            rows.append(("beta", asdict(state.grays[key])))
-        rows += [(f"tag:{tag}", {"entry": asdict(entry)}) for tag, entry in state.tagged.get(key, {}).items()]
-        self._db.execute("DELETE FROM config WHERE tenant = ? AND grp = ? AND data_id = ?", key)
-        self._db.executemany(
-            "INSERT INTO config VALUES (?, ?, ?, ?, ?)", [(*key, variant, json.dumps(body)) for variant, body in rows]
-        )
+            gray = state.grays[key]
+            rows.append(("beta", {"entry": _fields(gray.entry), "ips": gray.ips}))
+        tagged = state.tagged.get(key, {}).items()
+        rows += [(f"tag:{tag}", {"entry": _fields(entry)}) for tag, entry in tagged]
+        return [(*key, variant, json.dumps(body)) for variant, body in rows]
 
     def _write_history(self, records: Iterable[Record]) -> None:
-        rows = [(record.id, json.dumps(asdict(record))) for record in records]
+        rows = [(record.id, json.dumps({**_fields(record), "entry": _fields(record.entry)})) for record in records]
         self._db.executemany("INSERT OR REPLACE INTO history VALUES (?, ?)", rows)
 
     def service_changed(self, key: ServiceKey) -> None:
@@ -145,19 +168,34 @@ class Disk:
     def _write_state(self, name: str, value: Any) -> None:
         self._db.execute("INSERT OR REPLACE INTO state VALUES (?, ?)", (name, json.dumps(value)))
 
-    def rewrite(self) -> None:
-        """Keep the whole state anew: after a reset or a restore. (Services were told by `service_changed`.)"""
-        state = self._domain.config.state
+    @contextmanager
+    def rewriting(self) -> Iterator[None]:
+        """Around a reset or a restore: all of it is kept, or nothing. (Services are told by `service_changed`.)"""
         with self._db:
             self._db.execute("BEGIN")
+            yield
             self._db.execute("DELETE FROM config")
             self._db.execute("DELETE FROM history")
-            for key in {*state.entries, *state.grays, *state.tagged}:
-                self._write_config(key)
+            state = self._domain.config.state
+            keys = {*state.entries, *state.grays, *state.tagged}
+            self._db.executemany(_INSERT_CONFIG, [row for key in keys for row in self._config_rows(key)])
             self._write_history(state.history)
             self._accounts_written()
             self._namespaces_written()
             self._locks_written()
+
+
+def _unusable(why: str, folder: Path) -> SpecError:
+    return SpecError(
+        f"the data directory can't be used: {why}",
+        where=str(folder / FILE),
+        mend="give a directory that no other server uses, or move this file away to start empty",
+    )
+
+
+def _fields(frozen: Entry | Record) -> dict[str, Any]:
+    """One level of a dataclass: `asdict` copies deeply, which a reset of a thousand entries need not pay."""
+    return {name: getattr(frozen, name) for name in frozen.__slots__}
 
 
 def _entry(loaded: dict[str, Any]) -> Entry:

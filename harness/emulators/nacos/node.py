@@ -17,6 +17,7 @@ from harness.emulators.nacos.grpc.connections import Connections
 from harness.emulators.nacos.grpc.fuzzy_pushing import FuzzyPusher
 from harness.emulators.nacos.grpc.hub import GrpcHub
 from harness.emulators.nacos.grpc.pushing import Pusher
+from harness.emulators.nacos.grpc.tls import Tls
 from harness.emulators.nacos.grpc.transport import Link
 from harness.emulators.nacos.http import control, unsupported
 from harness.emulators.nacos.http.long_polls import LongPolls
@@ -51,6 +52,7 @@ class Settings:
     token_secret: str = ""
     data_dir: Path | None = None
     console_port: int | None = None
+    grpc_tls: Tls | None = None
     #: the networks (CIDR) besides the loopback from which the harness's own end-points may be asked
     control_from: tuple[str, ...] = ()
     #: one of `version.VERSIONS`; None answers the calls of all versions
@@ -78,6 +80,7 @@ class Node:
             version=version_of(settings.version),
         )
         self._disk = _open_disk(settings.data_dir, domain) if settings.data_dir else None
+        self._grpc_context = settings.grpc_tls.context() if settings.grpc_tls else None
         self._http_socket, self._grpc_socket = listen_pair(settings.host, settings.port, settings.grpc_port)
         port, grpc_port = self._http_socket.getsockname()[1], self._grpc_socket.getsockname()[1]
         self._console_socket = (
@@ -106,7 +109,7 @@ class Node:
         self._listen_to_changes()
         self._servers = [
             await loop.create_server(lambda: HttpProtocol(self._application, self._live), sock=self._http_socket),
-            await loop.create_server(lambda: Link(self.hub), sock=self._grpc_socket),
+            await loop.create_server(lambda: Link(self.hub), sock=self._grpc_socket, ssl=self._grpc_context),
         ]
         if self._console_socket is not None:
             console = await loop.create_server(
@@ -120,7 +123,7 @@ class Node:
         domain, disk = self.site.domain, self._disk
         services = [self.pusher.service_changed, self.fuzzy.service_changed]
         if disk is not None:
-            self.controls.replaced = disk.rewrite
+            self.controls.replacing = disk.rewriting
             services.insert(0, disk.service_changed)
         domain.registry.changed = lambda key: _each(key, services)
         domain.registry.subscribed = self.pusher.subscribed

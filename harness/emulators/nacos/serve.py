@@ -12,6 +12,7 @@ from pathlib import Path
 
 import uvloop
 
+from harness.emulators.nacos.grpc.tls import Tls
 from harness.emulators.nacos.node import Node, Settings
 
 Ready = Callable[[dict[str, str]], None]
@@ -25,6 +26,7 @@ def run(
     auth: str | None = None,
     data_dir: str | Path | None = None,
     console_port: int | None = None,
+    grpc_tls: Tls | None = None,
     control_from: Sequence[str] = (),
     version: str | None = None,
     server_identity: str | None = None,
@@ -46,6 +48,7 @@ def run(
         auth,
         data_dir=Path(data_dir) if data_dir is not None else None,
         console_port=console_port,
+        grpc_tls=grpc_tls,
         control_from=tuple(control_from),
         version=version,
         server_identity=server_identity,

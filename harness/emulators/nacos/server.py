@@ -13,6 +13,7 @@ import uvloop
 
 from harness.clock import Clock
 from harness.emulators.nacos.domain import split_auth
+from harness.emulators.nacos.grpc.tls import Tls
 from harness.emulators.nacos.node import Node, Settings
 from harness.errors import NotReady
 
@@ -20,7 +21,7 @@ T = TypeVar("T")
 
 
 class NacosServer:
-    """An embedded Nacos with its own thread and event loop.
+    """An embedded Nacos with its own thread and event loop; with `grpc_tls` gRPC speaks TLS only.
 
     `auth` is `user:password`, None turns authentication off (the user `nacos`/`nacos` can log in all the same).
     With `port` 0 a free port is taken whose port + 1000 is free for gRPC. `clock` (default: one that `advance` moves)
@@ -37,6 +38,7 @@ class NacosServer:
         port: int = 0,
         grpc_port: int | None = None,
         auth: str | None = None,
+        grpc_tls: Tls | None = None,
         clock: Clock | None = None,
         data_dir: str | Path | None = None,
         console_port: int | None = None,
@@ -48,6 +50,7 @@ class NacosServer:
             port,
             grpc_port,
             auth,
+            grpc_tls=grpc_tls,
             data_dir=Path(data_dir) if data_dir is not None else None,
             console_port=console_port,
             version=version,

@@ -93,6 +93,11 @@ class Watches:
         #: Told client, pattern, the keys the client has, and whether it is new to the pattern.
         self.asked: Callable[[str, str, list[str], bool], None] = lambda client, pattern, received, starting: None
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether there is no pattern at all."""
+        return not self._patterns
+
     def watch(self, text: str, client: str) -> None:
         """Let a client watch a pattern; raises PatternsFull for one too many, NacosError for a bad one."""
         watched = self._patterns.get(text)

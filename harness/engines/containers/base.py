@@ -108,7 +108,8 @@ class HarnessContainer(DockerContainer):
         try:
             return super().start()
         except APIError as error:
-            raise EngineUnavailable(f"the container daemon refused {self.image}: {error.explanation}") from error
+            self.stop()
+            raise _refused(self.image, str(error.explanation)) from error
 
     def start(self) -> Self:
         """Start it and wait until it is ready."""
@@ -140,7 +141,8 @@ class HarnessContainer(DockerContainer):
     def _refuse_ended(self) -> None:
         self.reload()
         if self.status in ENDED:
-            raise NotReady(f"{self.image} to be ready", seconds=0, last=self._state_text(), logs=self.log())
+            mend = f"its last lines say why; if there are none: is {self.image} the image for this part?"
+            raise NotReady(f"{self.image} to be ready", seconds=0, last=self._state_text(), logs=self.log(), mend=mend)
 
     def _state_text(self) -> str:
         self.reload()
@@ -202,6 +204,15 @@ class HarnessContainer(DockerContainer):
         if "network" not in self._options:
             raise EngineUnavailable("it is in no network of its own", where=self.image, mend="use with_place(…)")
         return self.get_docker_client().client.networks.get(self._options["network"])
+
+
+def _refused(image: str, why: str) -> EngineUnavailable:
+    mend = ""
+    if "address already in use" in why or "port is already allocated" in why:
+        mend = "another process has that port: end it, or name another port, or none (then a free one is taken)"
+    elif "no such file or directory" in why or "executable file not found" in why:
+        mend = "this image hasn't the program that its part needs: is it the right one?"
+    return EngineUnavailable(f"the container daemon refused it: {why}", where=image, mend=mend)
 
 
 def _ryuk_only_where_it_is(container: DockerContainer) -> None:

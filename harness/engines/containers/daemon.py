@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from harness.engines.images.daemon import unreachable
 from harness.errors import EngineUnavailable
 
 if TYPE_CHECKING:
@@ -29,12 +30,7 @@ def connect() -> docker.DockerClient:
         client = DockerClient().client
         client.ping()
     except (DockerException, OSError) as error:
-        raise EngineUnavailable(
-            f"no container daemon answers: {error}",
-            where=os.environ.get("DOCKER_HOST", "the local daemon"),
-            mend="start Docker (Linux: `systemctl start docker`; macOS: `colima start` or Docker Desktop), or point "
-            "DOCKER_HOST at one; `--engine embedded` needs none",
-        ) from error
+        raise unreachable(error) from error
     return client
 
 

@@ -45,7 +45,8 @@ class NacosContainer(HarnessContainer):
 
     def with_heap(self, size: str) -> Self:
         """The server's heap, in Java's units ("512m")."""
-        return self.with_envs(JVM_XMS=size, JVM_XMX=size)
+        # the official image's own young generation, 512 MB, would leave a smaller heap no room for anything old
+        return self.with_envs(JVM_XMS=size, JVM_XMX=size, JVM_XMN="")
 
     def _as_emulator(self) -> None:
         self.with_env("HARNESS_NACOS_AUTH", f"{self.username}:{self.password}")

@@ -95,9 +95,9 @@ def _make(client: Any, recipe: Recipe, labels: Mapping[str, str], settings: Buil
 
 
 def chosen(recipes: Sequence[Recipe], only: Iterable[str]) -> list[Recipe]:
-    """The named recipes and all they need, in order; all without names. Raises SpecError for an unknown name."""
+    """The named recipes and all they need, in order; without names all but those on request. Raises SpecError."""
     by_name = {recipe.name: recipe for recipe in recipes}
-    waiting = list(only) or list(by_name)
+    waiting = list(only) or [recipe.name for recipe in recipes if not recipe.on_request]
     wanted: set[str] = set()
     while waiting:
         name = waiting.pop()

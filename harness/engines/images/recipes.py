@@ -40,7 +40,8 @@ class Dockerfile:
 class Recipe:
     """One image. `needs` are made before it and part of what it is; `tools` are made before it and leave no trace.
 
-    `stand_in` plays its part where it can't be made; without one a failure ends the build.
+    `stand_in` plays its part where it can't be made; without one a failure ends the build. One that is `on_request` is
+    made only when it is named or needed: the sample platform has no use for it.
 
     `sources` answers the small files it is made from; with the rest of the recipe they make its fingerprint.
     """
@@ -54,6 +55,7 @@ class Recipe:
     needs: Sequence[str] = ()
     tools: Sequence[str] = ()
     stand_in: str = ""
+    on_request: bool = False
 
 
 def fingerprint(recipe: Recipe, needed: Sequence[str]) -> str:

@@ -22,6 +22,7 @@ PASSED_ON = (
     "PIP_EXTRA_INDEX_URL",
     "GOPROXY",
     "GONOSUMDB",
+    "GOSUMDB",
 )
 #: Where the certificates of this machine's registries may be named, best first.
 CA_VARIABLES = ("HARNESS_CA_BUNDLE", "PIP_CERT", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")

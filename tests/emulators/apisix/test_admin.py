@@ -13,7 +13,6 @@ import pytest
 
 from harness.clock import ManualClock
 from harness.emulators.apisix import lua_json
-from harness.emulators.apisix.access import Access
 from harness.emulators.apisix.admin import Admin
 from harness.emulators.apisix.etcd import Etcd
 from harness.emulators.apisix.exchange import Request, Response
@@ -21,7 +20,6 @@ from harness.emulators.apisix.headers import Headers
 from harness.emulators.apisix.resources.prepare import make_prepare
 from harness.emulators.apisix.settings import AdminKey, Settings
 from harness.emulators.apisix.store import Store
-from harness.errors import SpecError
 from harness.etcd_process import EtcdProcess
 
 SSL = Path(__file__).parents[2] / "golden" / "apisix" / "admin-ssls" / "life.json"
@@ -258,10 +256,130 @@ def test_config_yaml_says_who_may_come(etcd: EtcdProcess) -> None:
     play(scenario)
 
 
+def test_a_key_may_come_under_a_name_with_underscores(etcd: EtcdProcess) -> None:
+    async def scenario() -> None:
+        async with desk(etcd, Settings(admin_keys=(AdminKey("admin", "a"),))) as api:
+            head = Headers.of([("x_api_key", "a")])
+            request = Request("GET", "routes", "/apisix/admin/routes", "", head, b"")
+            assert (await api.admin.answer(request)).status == 200
+
+    play(scenario)
+
+
+STREAMS = Settings(proxy_mode="http&stream", xrpc_protocols=("redis", "dubbo"))
+
+
+def test_stream_routes_are_refused_unless_the_proxy_has_streams(etcd: EtcdProcess) -> None:
+    async def scenario() -> None:
+        async with desk(etcd) as api:
+            refused = (400, {"error_msg": "stream mode is disabled, can not add stream routes"})
+            assert await api.ask("PUT", "stream_routes/1", {"upstream": UPSTREAM}) == refused
+        async with desk(etcd, STREAMS) as api:
+            status, body = await api.ask("PUT", "stream_routes/1", {"upstream": UPSTREAM, "server_port": 9100})
+            assert (status, body["key"]) == (201, "/apisix/stream_routes/1")
+            assert api.store.get("stream_routes")["1"].value["server_port"] == 9100
+            assert (await api.ask("GET", "stream_routes"))[1]["total"] == 1
+            assert (await api.ask("PATCH", "stream_routes/1", {}))[0] == 405
+            assert (await api.ask("DELETE", "stream_routes/1"))[1]["deleted"] == "1"
+
+    play(scenario)
+
+
 @pytest.mark.parametrize(
-    "admin",
-    [{"admin_api_version": "v2"}, {"https_admin": True}, {"admin_api_mtls": {"admin_ssl_cert": "x"}}],
+    ("route", "told"),
+    [
+        ({"plugins": {"mqttt-proxy": {}}}, "unknown plugin [mqttt-proxy]"),
+        (
+            {"plugins": {"mqtt-proxy": {}}},
+            'failed to check the configuration of stream plugin [mqtt-proxy]: property "protocol_level" is required',
+        ),
+        (
+            {"plugins": {"limit-conn": {"conn": 1, "burst": 0, "default_conn_delay": 1, "key": 1}}},
+            "failed to check the configuration of stream plugin [limit-conn]: "
+            'property "key" validation failed: wrong type: expected string, got number',
+        ),
+        ({"remote_addr": "x"}, None),
+        ({"server_addr": "::1/200"}, "invalid server_addr: ::1/200"),
+        ({"upstream_id": 7}, "failed to fetch upstream info by upstream id [7], response code: 404"),
+        ({"service_id": 7}, "failed to fetch service info by service id [7], response code: 404"),
+        ({"protocol": {"name": "kafka"}}, "unknown protocol [kafka]"),
+        ({"protocol": {"name": "redis", "superior_id": "2"}}, "stream route can not set itself as superior_id"),
+        ({"protocol": {"name": "redis", "superior_id": 9}}, "failed to fetch stream routes[9], response code: 404"),
+        (
+            {"protocol": {"name": "dubbo", "superior_id": 1}},
+            "protocol mismatch: subordinate protocol [dubbo] does not match superior protocol [redis]",
+        ),
+        (
+            {"protocol": {"name": "redis", "conf": {"faults": []}}},
+            'property "faults" validation failed: expect array to have at least 1 items',
+        ),
+    ],
 )
-def test_what_config_yaml_asks_in_vain_is_refused(admin: dict[str, Any]) -> None:
-    with pytest.raises(SpecError, match="is not emulated"):
-        Access(Settings(config={"deployment": {"admin": admin}}))
+def test_what_a_stream_route_may_not_be(etcd: EtcdProcess, route: dict[str, Any], told: str | None) -> None:
+    async def scenario() -> None:
+        async with desk(etcd, STREAMS) as api:
+            await api.ask("PUT", "stream_routes/1", {"protocol": {"name": "redis"}})
+            status, body = await api.ask("PUT", "stream_routes/2", route)
+            assert status == 400
+            assert told is None or body["error_msg"] == told
+            assert (await api.ask("GET", "stream_routes/2"))[0] == 404
+
+    play(scenario)
+
+
+def test_a_superior_stream_route_stays_while_it_has_subordinates(etcd: EtcdProcess) -> None:
+    async def scenario() -> None:
+        async with desk(etcd, STREAMS) as api:
+            await api.ask("PUT", "stream_routes/1", {"protocol": {"name": "redis"}})
+            await api.ask("PUT", "stream_routes/2", {"protocol": {"name": "redis", "superior_id": 1}})
+            told = "can not delete this stream route directly, stream route [2] is still using it as superior_id"
+            assert await api.ask("DELETE", "stream_routes/1") == (400, {"error_msg": told})
+            assert (await api.ask("DELETE", "stream_routes/1?force=true"))[0] == 200
+
+    play(scenario)
+
+
+def test_plugins_of_streams_are_shown(etcd: EtcdProcess) -> None:
+    async def scenario() -> None:
+        async with desk(etcd) as api:
+            names = ["ip-restriction", "limit-conn", "mqtt-proxy", "traffic-split", "syslog"]
+            assert (await api.ask("GET", "plugins/list?subsystem=stream"))[1] == names
+            everything = (await api.ask("GET", "plugins?all=true&subsystem=stream"))[1]
+            assert sorted(everything) == sorted(names)
+            assert everything["mqtt-proxy"]["priority"] == 1000
+            assert (await api.ask("GET", "plugins/mqtt-proxy?subsystem=stream"))[1]["required"] == ["protocol_level"]
+            assert (await api.ask("GET", "plugins/mqtt-proxy"))[0] == 404
+            http = (await api.ask("GET", "plugins?all=true"))[1]
+            assert {name for name, plugin in http.items() if plugin.get("scope") == "global"} >= {"batch-requests"}
+
+    play(scenario)
+
+
+def test_version_2_speaks_as_etcd_once_did(etcd: EtcdProcess) -> None:
+    async def scenario() -> None:
+        async with desk(etcd, Settings(admin_api_version="v2")) as api:
+            response = await api.raw("PUT", "upstreams/1", UPSTREAM)
+            assert ("X-API-VERSION", "v2") in response.headers
+            assert json.loads(response.body or b"") == {
+                "action": "set",
+                "node": {"key": "/apisix/upstreams/1", "value": {**UPSTREAM, "id": "1", **TIMES}},
+            }
+            status, body = await api.ask("GET", "upstreams/1")
+            assert (status, body["action"], body["node"]["value"]["id"]) == (200, "get", "1")
+            assert set(body["node"]) == {"key", "value"}
+            status, body = await api.ask("GET", "upstreams?page=1&page_size=10")
+            node = body["node"]
+            assert (body["action"], node["key"], node["dir"]) == ("get", "/apisix/upstreams", True)
+            assert [item["key"] for item in node["nodes"]] == ["/apisix/upstreams/1"]
+            assert {"createdIndex", "modifiedIndex"} <= set(node["nodes"][0])
+            assert (await api.ask("GET", "routes"))[1]["node"]["nodes"] == []
+            assert (await api.ask("PATCH", "upstreams/1", {"desc": "x"}))[1]["action"] == "compareAndSwap"
+            assert (await api.ask("POST", "upstreams", UPSTREAM))[1]["action"] == "create"
+            gone = {"action": "delete", "deleted": "1", "key": "/apisix/upstreams/1", "node": {}}
+            assert await api.ask("DELETE", "upstreams/1") == (200, gone)
+            assert await api.ask("GET", "upstreams/1") == (404, {"message": "Key not found"})
+
+    play(scenario)
+
+
+TIMES = {"create_time": 1_700_000_000, "update_time": 1_700_000_000}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -23,6 +24,8 @@ from harness.emulators.apisix.settings import Settings
 from harness.emulators.apisix.store import Store
 from harness.etcd_process import EtcdProcess
 
+#: HARNESS_FUZZ=10000 tries as many bodies as a release should see
+EXAMPLES = int(os.environ.get("HARNESS_FUZZ", "200"))
 SCALARS = (
     st.none()
     | st.booleans()
@@ -102,7 +105,7 @@ def bench() -> Iterator[Bench]:
         bench.close()
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(method=METHODS, path=PATHS, body=BODIES)
 def test_every_body_gets_a_reasoned_answer(bench: Bench, method: str, path: str, body: Any) -> None:
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()

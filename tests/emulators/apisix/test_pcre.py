@@ -52,3 +52,19 @@ def test_errors_read_as_nginx_words_them(pattern: str, message: str) -> None:
     with pytest.raises(ValueError) as refused:
         pcre.compile(pattern)
     assert str(refused.value) == message
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "found"),
+    [
+        (r"^\p{L}+$", "abz", True),
+        (r"^\p{L}+$", "a1", False),
+        (r"^[\p{L}\p{Nd}-]+$", "a-1", True),
+        (r"^\P{L}$", "1", True),
+        (r"^\p{^Lu}$", "a", True),
+        (r"^\pL\pN$", "a1", True),
+        (r"^\p{L}$", "\xe9", True),
+    ],
+)
+def test_unicode_properties(pattern, text, found):
+    assert (pcre.search(pattern, text) is not None) is found

@@ -53,10 +53,44 @@ def test_the_journal_tells_the_route_the_plugin_and_the_tries(server: ApisixServ
     get(server, "/told", headers={"X-Request-Id": "r-2", "apikey": "jacks"})
     refused = harness(server, "GET", "journal?last=5&request_id=r-1")["entries"]
     assert [entry["response"]["status"] for entry in refused] == [401]
-    assert refused[0]["decisions"] == [{"phase": "rewrite", "plugin": "key-auth", "said": "answered 401"}]
+    assert refused[0]["decisions"] == [
+        {"phase": "rewrite", "plugin": "key-auth", "said": "answered 401: Missing API key in request"}
+    ]
+    assert refused[0]["plugins"] == [
+        {"phase": "rewrite", "plugin": "key-auth", "said": refused[0]["decisions"][0]["said"]}
+    ]
     sent = harness(server, "GET", "journal?request_id=r-2")["entries"][0]
+    assert [told["said"] for told in sent["plugins"]] == ["went on"]
+    assert sent["seconds"] > 0
     assert (sent["route"], sent["route_name"], sent["consumer"]) == ("told", "a-name", "jack")
     assert [(attempt["node"], attempt["status"]) for attempt in sent["upstream"]["tries"]] == [("127.0.0.1:9", 502)]
+
+
+def test_the_journal_tells_what_became_of_each_plugin(server: ApisixServer, admin: httpx.Client) -> None:
+    plugins = {
+        "cors": {"_meta": {"filter": [["arg_cors", "==", "1"]]}},
+        "ip-restriction": {"blacklist": ["127.0.0.1"]},
+        "limit-count": {"count": 1, "time_window": 60},
+        "proxy-rewrite": {"uri": "/other"},
+    }
+    put(admin, "/routes/each", {"uri": "/each", "plugins": plugins, "upstream": {"nodes": {"127.0.0.1:9": 1}}})
+    get(server, "/each", headers={"X-Request-Id": "each-1"})
+    told = harness(server, "GET", "journal?request_id=each-1")["entries"][0]["plugins"]
+    assert {one["plugin"]: one["said"] for one in told} == {
+        "cors": "passed over: its _meta.filter doesn't hold",
+        "proxy-rewrite": "went on",
+        "ip-restriction": "answered 403: Your IP address is not allowed",
+        "limit-count": "not reached",
+    }
+
+
+def test_the_journal_tells_the_near_misses_of_what_no_route_took(server: ApisixServer, admin: httpx.Client) -> None:
+    upstream = {"nodes": {"127.0.0.1:9": 1}}
+    put(admin, "/routes/near", {"uri": "/near", "methods": ["POST"], "upstream": upstream})
+    get(server, "/near", headers={"X-Request-Id": "near-1"})
+    entry = harness(server, "GET", "journal?request_id=near-1")["entries"][0]
+    assert (entry["route"], entry["response"]["status"]) == (None, 404)
+    assert ("near", "methods") in [(miss["route"], miss["check"]) for miss in entry["near_misses"]]
 
 
 def test_explain_names_the_route_or_the_near_misses(server: ApisixServer, admin: httpx.Client) -> None:

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import httpx
 import pytest
@@ -70,6 +71,30 @@ def test_counters_are_exact_over_all_workers(serving: tuple[subprocess.Popen[str
     assert {_ask(addresses) for _ in range(10)} == {502}
 
 
+def _journal(addresses: dict[str, str], last: int) -> list[dict[str, Any]]:
+    answer = httpx.get(f"{addresses['control']}/_harness/journal?last={last}").raise_for_status()
+    entries: list[dict[str, Any]] = answer.json()["entries"]
+    return entries
+
+
+def test_the_journal_tells_of_all_workers(serving: tuple[subprocess.Popen[str], dict[str, str]]) -> None:
+    process, addresses = serving
+    for _ in range(40):
+        assert _ask(addresses) == 404
+    entries = _journal(addresses, 500)
+    assert len(entries) == 40
+    assert [entry["time"] for entry in entries] == sorted(entry["time"] for entry in entries)
+    assert _journal(addresses, 3) == entries[-3:]
+    # the kernel deals 40 connections to one worker alone once in 2**39 runs
+    second = _workers(process.pid)[1]
+    os.kill(second, signal.SIGKILL)
+    until(lambda: second not in _workers(process.pid), 10, awaited="the second worker's end")
+    assert 0 < len(_journal(addresses, 500)) < 40
+    httpx.post(addresses["control"] + "/_harness/reset", json={}).raise_for_status()
+    assert _journal(addresses, 500) == []
+    assert httpx.get(f"{addresses['control']}/_harness/journal?last=many").status_code == 400
+
+
 def test_a_worker_that_dies_is_replaced_and_none_is_left(serving: tuple[subprocess.Popen[str], dict[str, str]]) -> None:
     process, addresses = serving
     first = _workers(process.pid)
@@ -93,6 +118,7 @@ _OPERATIONS: dict[str, Callable[[Shared, str, float], object]] = {
     "get": lambda store, key, ttl: store.get(key),
     "set": lambda store, key, ttl: store.set(key, 7, ttl),
     "add": lambda store, key, ttl: store.add(key, 3, ttl),
+    "count": lambda store, key, ttl: store.count(key, 2, ttl),
     "incr": lambda store, key, ttl: store.incr(key, 1),
     "incr with init": lambda store, key, ttl: store.incr(key, 2, 0, ttl),
     "ttl": lambda store, key, ttl: store.ttl(key),

@@ -73,10 +73,12 @@ def http(nacos: Any) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture
-def grpc_client_of() -> Iterator[Callable[[Any], Any]]:
+def grpc_client_of() -> Iterator[Callable[..., Any]]:
     """Makes bare gRPC clients of a server; they are closed at the end."""
     with ExitStack() as stack:
-        yield lambda server: stack.enter_context(_beside("grpc_client").GrpcClient(server.grpc_port))
+        yield lambda server, channel=None: stack.enter_context(
+            _beside("grpc_client").GrpcClient(server.grpc_port, channel)
+        )
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Any
 
@@ -18,9 +18,9 @@ from harness.wait import until
 class GrpcClient:
     """One transport connection: unary calls, and a stream that collects (and by default acknowledges) pushes."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, channel: grpc.Channel | None = None) -> None:
         options = [("grpc.use_local_subchannel_pool", 1), ("grpc.max_receive_message_length", -1)]
-        self.channel = grpc.insecure_channel(f"127.0.0.1:{port}", options=options)
+        self.channel = channel or grpc.insecure_channel(f"127.0.0.1:{port}", options=options)
         self.unary = self.channel.unary_unary(
             "/Request/request", request_serializer=Payload.SerializeToString, response_deserializer=Payload.FromString
         )
@@ -83,6 +83,11 @@ class GrpcClient:
     def send(self, kind: str, body: Any) -> None:
         """Send on the stream."""
         self._out.put(payload(kind, body))
+
+    def until_pushed(self, check: Callable[[dict[str, Any]], bool]) -> None:
+        """Wait until the service pushed last is as it should be."""
+        shown = lambda: self.pushed("NotifySubscriberRequest")[-1:]  # noqa: E731
+        until(lambda: any(check(push["serviceInfo"]) for push in shown()), 5, awaited="the push of a service")
 
     def pushed(self, kind: str) -> list[dict[str, Any]]:
         """The bodies of the pushes of one type so far."""

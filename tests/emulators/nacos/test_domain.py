@@ -53,7 +53,7 @@ class Model(NamedTuple):
 
     beaten: dict[tuple[ServiceKey, int], float]
     persistent: dict[int, bool]
-    weights: dict[tuple[ServiceKey, int], float]
+    sick: dict[tuple[ServiceKey, int], float]
     contents: dict[ConfigKey, str]
 
     def copy(self) -> Model:
@@ -86,7 +86,8 @@ class Everything(RuleBasedStateMachine):
         self.watching: set[str] = set()
         self.shown: dict[tuple[str, ServiceKey], list[tuple[int, float, bool]]] = {}
         self.known: dict[str, set[str]] = {}
-        self.stamp = 0
+        self.stamps: dict[str, int] = {}
+        self.sick: set[tuple[ServiceKey, int]] = set()
 
     def teardown(self) -> None:
         self.loop.close()
@@ -121,8 +122,8 @@ class Everything(RuleBasedStateMachine):
             info = body["serviceInfo"]
             key = ServiceKey("public", info["groupName"], info["name"])
             assert (name, key) in self.subscribed, "a push to one who did not subscribe"
-            assert info["lastRefTime"] >= self.stamp, "time went back"
-            self.stamp = info["lastRefTime"]
+            assert info["lastRefTime"] > self.stamps.get(name, 0), "SDKs would take it for an old one"
+            self.stamps[name] = info["lastRefTime"]
             self.shown[name, key] = sorted((one["port"], one["weight"], one["healthy"]) for one in info["hosts"])
         elif kind == "ConfigChangeNotifyRequest":
             key = ConfigKey("", body["group"], body["dataId"])
@@ -154,11 +155,13 @@ class Everything(RuleBasedStateMachine):
     def beat(self, key: ServiceKey, port: int) -> None:
         assert self.act(lambda: self.domain.beats.beat(key, "http", port, Instance("http", port)))
         self.model.beaten[key, port] = self.clock.monotonic()
+        self.sick.discard((key, port))
 
     @rule(key=keys, port=ports)
     def stop_beating(self, key: ServiceKey, port: int) -> None:
         self.act(lambda: self.domain.beats.deregister(key, "http", port, True))
         self.model.beaten.pop((key, port), None)
+        self.sick.discard((key, port))
 
     @rule(port=ports, healthy=st.booleans())
     def register_persistent(self, port: int, healthy: bool) -> None:
@@ -228,7 +231,6 @@ class Everything(RuleBasedStateMachine):
         shown = any(one.place == ("http", port, "DEFAULT") for one in self.domain.registry.view(key).hosts)
         if shown:
             self.act(lambda: self.domain.registry.overlay(key, ("http", port, "DEFAULT"), Overlay(weight=weight)))
-            self.model.weights[key, port] = weight
 
     @rule(seconds=st.sampled_from([1, 14, 16, 31]))
     def time_passes(self, seconds: int) -> None:
@@ -238,10 +240,13 @@ class Everything(RuleBasedStateMachine):
         for pair, last in list(self.model.beaten.items()):
             if now - last >= 30:
                 del self.model.beaten[pair]
+            elif now - last >= 15:
+                self.sick.add(pair)
 
     @rule(target=snapshots)
     def take(self) -> tuple[Snapshot, Model]:
-        return self.domain.snapshot(), self.model.copy()
+        sick = {pair: 0.0 for pair in self.sick if pair in self.model.beaten}
+        return self.domain.snapshot(), self.model.copy()._replace(sick=sick)
 
     @rule(taken=snapshots)
     def restore(self, taken: tuple[Snapshot, Model]) -> None:
@@ -250,6 +255,7 @@ class Everything(RuleBasedStateMachine):
         self.model = model.copy()
         for pair in self.model.beaten:
             self.model.beaten[pair] = self.clock.monotonic()
+        self.sick = set(self.model.sick)
 
     # -- what must hold ----------------------------------------------------------------------------------------------
 
@@ -259,6 +265,9 @@ class Everything(RuleBasedStateMachine):
             expected = {("http", port) for at, port in self.model.beaten if at == key}
             expected |= {(name, port) for (at, name), ports in self.published.items() if at == key for port in ports}
             assert {(one.ip, one.port) for one in self.domain.registry.view(key).hosts} == expected
+        for key, port in self.model.beaten:
+            [one] = [one for one in self.domain.registry.view(key).hosts if (one.ip, one.port) == ("http", port)]
+            assert one.healthy == ((key, port) not in self.sick)
         hosts = self.domain.registry.view(PERSISTENT).hosts
         assert {one.port: one.healthy for one in hosts} == self.model.persistent
 

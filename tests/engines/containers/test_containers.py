@@ -49,6 +49,21 @@ def test_one_that_ends_says_why(docker_engine):
     assert "Usage:" in str(told.value), "its last lines"
 
 
+def test_a_port_that_is_taken_is_told_with_the_mend(docker_engine, etcd):
+    taken = int(etcd.address(etcd.PORT).rpartition(":")[2])
+    second = containers.EtcdContainer().with_published(etcd.PORT, taken)
+    with pytest.raises(EngineUnavailable, match=r"(?s)bi-harness/etcd.*refused it.*another process has that port"):
+        second.begin()
+
+
+def test_a_wrong_image_is_told_with_the_mend(docker_engine):
+    from harness.engines.images import pins
+
+    with pytest.raises(EngineUnavailable, match=r"(?s)base:bookworm.*is it the right one\?"):
+        containers.EtcdContainer(pins.BASE).with_name("bi-harness-test-wrong").begin()
+    assert docker_engine.containers.list(all=True, filters={"name": "bi-harness-test-wrong"}) == []
+
+
 def test_an_image_that_cannot_be_had_is_told_with_the_mend(docker_engine, monkeypatch):
     monkeypatch.setenv("HARNESS_ETCD_IMAGE", "127.0.0.1:1/nowhere/etcd:9.9.9")
     with pytest.raises(EngineUnavailable, match="harness images build --offline"):

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import socket
+
 import pytest
 
 from harness.engines.containers.daemon import connect, publish_address, reachable
+from harness.engines.images.daemon import unreachable
 from harness.errors import EngineUnavailable
 
 
@@ -13,6 +17,20 @@ def test_without_a_daemon_the_mend_is_told(monkeypatch):
     with pytest.raises(EngineUnavailable, match="start Docker") as told:
         connect()
     assert "embedded" in str(told.value)
+
+
+def test_a_daemon_that_refuses_this_user_is_told_apart(tmp_path, monkeypatch):
+    if os.geteuid() == 0:
+        refused = unreachable(OSError("('Connection aborted.', PermissionError(13, 'Permission denied'))"))
+    else:
+        with socket.socket(socket.AF_UNIX) as closed:
+            closed.bind(str(tmp_path / "docker.sock"))
+            (tmp_path / "docker.sock").chmod(0)
+            monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path / 'docker.sock'}")
+            with pytest.raises(EngineUnavailable) as told:
+                connect()
+            refused = told.value
+    assert "may not speak" in str(refused) and "usermod -aG docker" in str(refused)
 
 
 def test_ports_are_the_loopbacks_of_a_local_daemon(monkeypatch):

@@ -25,7 +25,12 @@ def test_what_an_image_needs_is_made_before_it() -> None:
 
 def test_one_image_brings_what_it_stands_on() -> None:
     assert [one.name for one in chosen(RECIPES, ["bi-chat"])] == ["base", "python-builder", "bi-chat"]
-    assert [one.name for one in chosen(RECIPES, [])] == [one.name for one in RECIPES]
+
+
+def test_without_names_all_are_made_but_those_on_request() -> None:
+    names = [one.name for one in chosen(RECIPES, [])]
+    assert names == [one.name for one in RECIPES if one.name != "go-builder"]
+    assert [one.name for one in chosen(RECIPES, ["go-builder"])] == ["base", "python-builder", "go-builder"]
 
 
 def test_an_unknown_image_is_told_with_those_there_are() -> None:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import io
-import json
 import secrets
-import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -21,7 +18,7 @@ pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
 
 @pytest.mark.parametrize("name", ["bi-basic", "etcd"])
 def test_no_credential_is_in_a_final_image(
-    name: str, docker_engine: Any, offline_images: Callable[..., dict[str, str]]
+    name: str, docker_engine: Any, offline_images: Callable[..., dict[str, str]], traces: Any, image_files: Any
 ) -> None:
     offline_images("base", "python-builder")
     secret = secrets.token_hex(16)
@@ -30,7 +27,9 @@ def test_no_credential_is_in_a_final_image(
     try:
         assert list(traces(docker_engine, final, secret)) == []
         assert list(traces(docker_engine, builder, secret)), "the search itself finds nothing"
-        assert not [path for path, _ in files(docker_engine, final) if path.endswith((".netrc", "registries.pem"))]
+        assert not [
+            path for path, _ in image_files(docker_engine, final) if path.endswith((".netrc", "registries.pem"))
+        ]
     finally:
         docker_engine.images.remove(final, force=True)
         docker_engine.images.remove(builder, force=True)
@@ -52,30 +51,3 @@ def built(client: Any, name: str, secret: str, target: str) -> str:
         target=target,
     )
     return tag
-
-
-def traces(client: Any, tag: str, secret: str) -> Iterator[str]:
-    """Where in an image a secret is: its history, its configuration, or a file of a layer, removed later or not."""
-    image = client.images.get(tag)
-    if secret in json.dumps(image.history()):
-        yield "history"
-    if secret in json.dumps(image.attrs):
-        yield "configuration"
-    yield from (path for path, body in files(client, tag) if secret.encode() in body)
-
-
-def files(client: Any, tag: str) -> Iterator[tuple[str, bytes]]:
-    """Every file of every layer of an image as `docker save` writes it, and the save's own files."""
-    saved = io.BytesIO(b"".join(client.images.get(tag).save()))
-    with tarfile.open(fileobj=saved) as outer:
-        for entry in outer:
-            stream = outer.extractfile(entry)
-            if stream is None:
-                continue
-            body = stream.read()
-            yield entry.name, b"" if entry.name.endswith("layer.tar") else body
-            if tarfile.is_tarfile(io.BytesIO(body)):
-                with tarfile.open(fileobj=io.BytesIO(body)) as layer:
-                    yield from (
-                        (one.name, found.read()) for one in layer if one.isfile() and (found := layer.extractfile(one))
-                    )

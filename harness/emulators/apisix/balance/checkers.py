@@ -45,6 +45,6 @@ class Checkers:
             checker.stop()
 
     def stop(self) -> None:
-        """End all probes."""
+        """End all probes and forget who was well; the next requests make new checkers."""
         for key in list(self._held):
             self.drop(key)

@@ -27,6 +27,8 @@ class Active:
     timeout: float
     concurrency: int
     http_path: str
+    http_method: str
+    http_req_body: str
     host: str
     port: int | None
     verify: bool
@@ -86,6 +88,8 @@ def parse_checks(conf: Mapping[str, Any]) -> Checks:
             timeout=float(active.get("timeout", 1)),
             concurrency=max(int(active.get("concurrency", 10)), 1),
             http_path=str(active.get("http_path") or "/"),
+            http_method=str(active.get("http_method") or "GET"),
+            http_req_body=str(active.get("http_req_body") or ""),
             host=str(active.get("host") or ""),
             port=active.get("port"),
             verify=bool(active.get("https_verify_certificate", True)),

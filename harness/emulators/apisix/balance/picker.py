@@ -50,7 +50,19 @@ class Picker:
     `conf` is the upstream's configuration (type, hash_on, key), `key` names the upstream over its changes.
     """
 
-    __slots__ = ("_balancing", "_conf", "_groups", "_health", "_load", "_nodes", "_only", "_seen", "_sick", "_type")
+    __slots__ = (
+        "_balancing",
+        "_conf",
+        "_groups",
+        "_health",
+        "_load",
+        "_only",
+        "_seen",
+        "_sick",
+        "_type",
+        "alone",
+        "nodes",
+    )
 
     def __init__(
         self,
@@ -68,17 +80,15 @@ class Picker:
         self._balancing = balancing
         self._health = health
         self._load: Load = balancing.loads.of(key)
-        self._nodes: tuple[Node, ...] = tuple(nodes)
+        #: all nodes, well or not
+        self.nodes: tuple[Node, ...] = tuple(nodes)
+        #: the only node, where it is taken whatever happens
+        self.alone = self._lone()
         self._groups: tuple[Algorithm, ...] | None = None
         self._seen = -1
         self._sick: frozenset[Node] = frozenset()
         #: the one group's choice, where there is nothing else to think of
         self._only: Callable[[Context, Container[Node]], Node | None] | None = None
-
-    @property
-    def nodes(self) -> tuple[Node, ...]:
-        """All nodes, well or not."""
-        return self._nodes
 
     @property
     def health(self) -> Health | None:
@@ -92,11 +102,15 @@ class Picker:
 
     def set_nodes(self, nodes: Sequence[Node]) -> bool:
         """Take another list of nodes; tells whether it differs (the same list leaves the turns as they are)."""
-        if tuple(nodes) == self._nodes:
+        if tuple(nodes) == self.nodes:
             return False
-        self._nodes = tuple(nodes)
+        self.nodes = tuple(nodes)
+        self.alone = self._lone()
         self._forget()
         return True
+
+    def _lone(self) -> Node | None:
+        return self.nodes[0] if len(self.nodes) == 1 and self._type != "least_conn" else None
 
     def _forget(self) -> None:
         self._groups = self._only = None
@@ -108,13 +122,13 @@ class Picker:
         """
         if not tried and self._only is not None:
             return self._only(ctx, ())
-        if len(self._nodes) == 1 and self._type != "least_conn":
-            return self._nodes[0]
+        if self.alone is not None:
+            return self.alone
         groups = self._current()
-        if len(self._nodes) == 1:
+        if len(self.nodes) == 1:
             tried = ()
         if self._sick:
-            tried = self._sick.union(node for node in self._nodes if node in tried)
+            tried = self._sick.union(node for node in self.nodes if node in tried)
         for group in groups:
             node = group.pick(ctx, tried)
             if node is not None:
@@ -139,9 +153,9 @@ class Picker:
         well = self._well()
         # a hash keeps its circle while nodes are sick, and steps over them: the others' keys stay where they are
         keeps = self._type == "chash"
-        self._sick = frozenset(self._nodes).difference(well) if keeps else frozenset()
+        self._sick = frozenset(self.nodes).difference(well) if keeps else frozenset()
         by_priority: dict[int, list[Node]] = {}
-        for node in self._nodes if keeps else well:
+        for node in self.nodes if keeps else well:
             by_priority.setdefault(node.priority, []).append(node)
         make = ALGORITHMS[self._type]
         groups = tuple(make(self, by_priority[priority]) for priority in sorted(by_priority, reverse=True))
@@ -152,8 +166,8 @@ class Picker:
         """The healthy nodes, or all of them when none is (balancer.lua, create_health_status)."""
         health = self._health
         if health is None:
-            return self._nodes
-        return [node for node in self._nodes if health.is_healthy(node)] or self._nodes
+            return self.nodes
+        return [node for node in self.nodes if health.is_healthy(node)] or self.nodes
 
     def roundrobin(self, nodes: Sequence[Node]) -> Algorithm:
         """Weighted turns."""

@@ -1,4 +1,4 @@
-"""One active health check over the network: connect, and for HTTP send a GET and read the status line."""
+"""One active health check over the network: connect, and for HTTP send a request and read the status line."""
 
 from __future__ import annotations
 
@@ -38,8 +38,12 @@ def _tls(active: Active) -> ssl.SSLContext:
 
 
 def _request(target: Target, active: Active) -> bytes:
-    lines = (f"GET {active.http_path} HTTP/1.1", "Connection: close", *active.headers)
-    return "\r\n".join((*lines, f"Host: {target.host_header or target.hostname}", "", "")).encode()
+    body = active.http_req_body.encode()
+    lines = [f"{active.http_method} {active.http_path} HTTP/1.1", "Connection: close", *active.headers]
+    lines.append(f"Host: {target.host_header or target.hostname}")
+    if body:
+        lines.append(f"Content-Length: {len(body)}")
+    return "\r\n".join((*lines, "", "")).encode() + body
 
 
 def _status(line: bytes) -> int:

@@ -6,12 +6,13 @@ import asyncio
 import ipaddress
 import logging
 import socket
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 from random import Random
 
 from harness.clock import Clock, SystemClock
 from harness.emulators.apisix.balance.node import Node, bracketed
+from harness.emulators.apisix.discovery.dns_client import DnsClient
 
 log = logging.getLogger(__name__)
 
@@ -80,17 +81,36 @@ class Resolver:
         kept = self._fresh(name)
         if kept is not None:
             return kept
-        chosen = bracketed(self._random.choice(_of_one_family(await self._look_up(name))))
-        self._kept[name] = (self._clock.monotonic() + self._valid, chosen)
+        chosen, seconds = await self._chosen(name)
+        self._kept[name] = (self._clock.monotonic() + seconds, chosen)
         return chosen
 
-    async def addresses(self, name: str) -> list[str]:
-        """All addresses of a name (discovery_type dns). Raises OSError when it has none."""
-        return [bracketed(address) for address in _of_one_family(await self._look_up(name))]
+    async def _chosen(self, name: str) -> tuple[str, float]:
+        """One of a name's addresses, and for how many seconds it is good."""
+        return bracketed(self._random.choice(_of_one_family(await self._look_up(name)))), self._valid
 
     def _fresh(self, name: str) -> str | None:
         until, address = self._kept.get(name, (0.0, ""))
         return address if address and self._clock.monotonic() < until else None
+
+
+class DnsResolver(Resolver):
+    """Names to addresses by servers of one's own, kept as long as their TTLs say."""
+
+    def __init__(self, client: DnsClient, clock: Clock, random: Random) -> None:
+        super().__init__(clock=clock, random=random)
+        self._client = client
+
+    async def _chosen(self, name: str) -> tuple[str, float]:
+        records, ttl = await self._client.addresses(name)
+        return bracketed(self._random.choice(records).address), ttl
+
+
+def make_resolver(servers: Sequence[str], valid: float | None, clock: Clock, random: Random) -> Resolver:
+    """The system's resolver, or one that asks `servers`; `valid` seconds take the place of TTLs."""
+    if not servers:
+        return Resolver(clock=clock, random=random, valid=VALID if valid is None else valid)
+    return DnsResolver(DnsClient(servers, order=("A", "AAAA"), clock=clock, valid=valid), clock, random)
 
 
 def _of_one_family(addresses: list[str]) -> list[str]:

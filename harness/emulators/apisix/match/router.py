@@ -164,26 +164,30 @@ class Router:
 
         Whatever a filter_func raises comes through: it is a 500, not a mismatch.
         """
-        for found in self._candidates(ctx):
+        for found in self._candidates(ctx.host, ctx.uri):
             if found.holds is None or found.holds(ctx):
                 ctx.path_params = cast("dict[str, str]", found.found)
                 return found.route
         return None
 
+    def sure(self, host: str, uri: str) -> Candidate | None:
+        """The candidate that every request for this host and path takes; None when that depends on more."""
+        found = self._candidates(host, uri)
+        return found[0] if found and found[0].holds is None else None
+
     def wants_body(self, ctx: Context) -> bool:
         """Whether a route that may fit reads variables of the request's body: gather it before `match`."""
         if not self._body_readers:
             return False
-        return any(found.entry.conditions.reads_body for found in self._candidates(ctx))
+        return any(found.entry.conditions.reads_body for found in self._candidates(ctx.host, ctx.uri))
 
-    def _candidates(self, ctx: Context) -> tuple[Candidate, ...]:
-        uri = ctx.uri
-        key = (ctx.host, uri) if self._hosts or self._wildcards or self._bound_to_hosts else uri
+    def _candidates(self, host: str, uri: str) -> tuple[Candidate, ...]:
+        key = (host, uri) if self._hosts or self._wildcards or self._bound_to_hosts else uri
         found = self._memory.get(key)
         if found is None:
             if len(self._memory) >= REMEMBERED:
                 self._memory.clear()
-            found = self._memory[key] = self._search(ctx.host, uri)
+            found = self._memory[key] = self._search(host, uri)
         return found
 
     def _search(self, host: str, uri: str) -> tuple[Candidate, ...]:
@@ -225,7 +229,7 @@ class Router:
         another host, or the host and a similar path.
         """
         misses: dict[tuple[str, str], Miss] = {}
-        for found in self._candidates(ctx):
+        for found in self._candidates(ctx.host, ctx.uri):
             failed = next((check for check in found.entry.conditions.checks if not check.holds(ctx)), None)
             if failed is None:
                 return list(misses.values())[:limit]

@@ -29,10 +29,12 @@ def attach(ctx: Context, consumer: ConsumerEntry, *, custom_id: bool = True) -> 
     """Make `consumer` the request's, and tell the upstream."""
     ctx.consumer = consumer
     headers = ctx.headers
-    for lower, _, _ in headers.items:
-        if lower in _IDENTITY:
+    items = headers.items
+    identity = _IDENTITY
+    for field in items:
+        if field[0] in identity:
             return _replace_identity(ctx, consumer, consumer.custom_id if custom_id else "")
-    headers.items.append(("x-consumer-username", "X-Consumer-Username", consumer.name))
+    items.append(("x-consumer-username", "X-Consumer-Username", consumer.name))
     if consumer.credential_id:
         headers.add("X-Credential-Identifier", consumer.credential_id)
     if custom_id and consumer.custom_id:

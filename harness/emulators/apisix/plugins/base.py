@@ -41,6 +41,10 @@ class Shared(Protocol):
         """Add and return the new value; a missing key starts at `init` with `init_ttl`, without `init` gives None."""
         ...
 
+    def count(self, key: str, by: float, ttl: float) -> tuple[float, float]:
+        """What `incr(key, by, 0, ttl)` and then `ttl(key)` give, in one step (0 for a ttl that just ran out)."""
+        ...
+
     def ttl(self, key: str) -> float | None:
         """Seconds left, 0 for a key without expiry, None for a missing one."""
         ...
@@ -64,6 +68,10 @@ class Scope(Protocol):
 
     def stored(self, kind: str, id_: str) -> Mapping[str, Any] | None:
         """The value of a resource ("services", "1") as it is now, or None."""
+        ...
+
+    def stored_below(self, kind: str, id_: str, part: str) -> list[Mapping[str, Any]]:
+        """The values kept below a resource, as they are now ("services", "1", "graphql_cost_decorations")."""
         ...
 
     @property
@@ -132,6 +140,8 @@ class Plugin:
     version: ClassVar[float] = 0.1
     #: "auth" for the plugins that find the consumer
     type: ClassVar[str] = ""
+    #: "global" for the plugins that stand in plugins of config.yaml alone, whatever a route says
+    reach: ClassVar[str] = ""
     schema: ClassVar[Schema] = {"type": "object", "properties": {}}
     consumer_schema: ClassVar[Schema | None] = None
     metadata_schema: ClassVar[Schema | None] = None

@@ -63,6 +63,7 @@ class _Refused(Exception):
 
 class BatchRequests(Plugin):
     name = "batch-requests"
+    reach = "global"
     priority = 4010
     schema: ClassVar[Schema] = {"type": "object"}
     metadata_schema: ClassVar[Schema] = {

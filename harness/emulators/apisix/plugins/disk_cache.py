@@ -35,9 +35,7 @@ class DiskCache:
     def access(self, ctx: Context, key: str) -> Exit | None:
         """The kept answer, if it is fresh and nothing says to pass it over."""
         if ctx.method == "PURGE":
-            there = self._store.get(key) is not None
-            self._store.delete(key)
-            return Exit(200 if there else 404)
+            return Exit(200 if self.forget(key) else 404)
         bypass = ctx.method not in self.conf["cache_method"]
         if bypass or (self._bypass is not None and says_yes(self._bypass(ctx))):
             ctx.notes[_STATE] = ("BYPASS", key)
@@ -50,6 +48,12 @@ class DiskCache:
         for name, value in kept.headers:
             ctx.response.add(name, value)
         return Exit(kept.status, kept.body)
+
+    def forget(self, key: str) -> bool:
+        """Drop a key; tells whether it was there."""
+        there = self._store.get(key) is not None
+        self._store.delete(key)
+        return there
 
     def header_filter(self, ctx: Context) -> None:
         """Tell the cache's status; decide whether the answer is kept."""

@@ -55,5 +55,5 @@ class ExamplePlugin(Plugin):
 
 def _hello(request: Request) -> Response:
     if uri_args.parse(request.query).get("json"):
-        return Response(200, b'{"msg":"world"}\n', chunked=True)
+        return Response(200, b'{"msg":"world"}\n', [("Content-Type", "application/json")], chunked=True)
     return Response(200, b"world\n", chunked=True)

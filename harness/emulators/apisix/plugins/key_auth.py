@@ -42,12 +42,17 @@ class KeyAuth(AuthPlugin):
 
     def find(self, ctx: Context) -> ConsumerEntry:
         """The consumer whose key the request carries."""
-        key = ctx.headers.get(self._header)
+        key = None
+        wanted = self._header
+        for field in ctx.headers.items:
+            if field[0] == wanted:
+                key = field[2]
+                break
         in_header = key is not None
         if key is None:
             key = self._from_query(ctx)
         consumers = self.scope.consumers("key-auth")
-        consumer = consumers.find(from_latin(key))
+        consumer = consumers.find(key if key.isascii() else from_latin(key))
         if consumer is None:
             why = "invalid api key" if consumers else "Missing related consumer"
             raise Refused("Invalid API key in request", f"failed to find consumer: {why}")

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from math import ceil, floor
-from typing import Any, ClassVar
+from math import floor
+from typing import Any, ClassVar, NamedTuple
 
 from harness.emulators.apisix.context import Context, Exit, MaybeVerdict
 from harness.emulators.apisix.match.lua_values import to_text
-from harness.emulators.apisix.plugins.base import Conf, Plugin, Schema, Scope, Shared
-from harness.emulators.apisix.plugins.limits import REJECTED, Key, amount, amount_or_text, key_of, namespace, rejection
+from harness.emulators.apisix.plugins.base import Conf, Plugin, Schema, Scope
+from harness.emulators.apisix.plugins.count_redis import Counter, Fixed, Sliding
+from harness.emulators.apisix.plugins.count_windows import Taken, fixed, sliding
+from harness.emulators.apisix.plugins.delayed_sync import DelayedSync
+from harness.emulators.apisix.plugins.limits import REJECTED, Key, amount, amount_or_text, around, key_of, rejection
+from harness.emulators.apisix.plugins.redis_pool import RedisFailed
 from harness.emulators.apisix.plugins.redis_schema import REDIS, REDIS_CLUSTER, REDIS_SENTINEL
+from harness.emulators.apisix.plugins.redis_servers import redis_of
 from harness.emulators.apisix.plugins.templates import counted
 from harness.emulators.apisix.variables import RATE_LIMITING_INFO
 
@@ -64,15 +69,26 @@ SCHEMA: Schema = {
 class _Rule:
     """One limit: how to find its key, count, window and the three header names for a request."""
 
-    __slots__ = ("count", "headers", "key", "prefix", "text", "window")
+    __slots__ = ("amounts", "count", "headers", "key", "prefix", "text", "window")
 
     def __init__(self, key: Key, count: Any, window: Any, prefix: str = "") -> None:
         self.key = key
         self.count = amount(count)
         self.window = amount(window)
         self.prefix = prefix
+        #: count and window, where no request has a say in them
+        self.amounts = None if isinstance(count, str) or isinstance(window, str) else (+count, +window)
         self.text = to_text(count) if not isinstance(count, str) else None
         self.headers: tuple[tuple[str, str], ...] = ()
+
+
+class _Applied(NamedTuple):
+    """A rule with what it comes to for one request."""
+
+    rule: _Rule
+    name: str
+    limit: float
+    window: float
 
 
 class LimitCount(Plugin):
@@ -84,24 +100,33 @@ class LimitCount(Plugin):
         "type": "object",
         "properties": {key: {"type": "string", "default": name} for key, name in DEFAULT_HEADERS.items()},
     }
-    encrypt_fields = ("redis_password", "sentinel_password")
+    encrypt_fields: ClassVar[tuple[str, ...]] = ("redis_password", "sentinel_password")
     #: the configuration with which each group was first seen: limit-count/init.lua keeps it as long as the process
     groups: ClassVar[dict[str, Conf]] = {}
 
     def __init__(self, conf: Conf, scope: Scope) -> None:
         super().__init__(conf, scope)
-        self._store: Shared = scope.shared("plugin-limit-count")
-        self._namespace = f"{conf['group']}:" if "group" in conf else namespace(conf, scope)
+        store = scope.shared(f"plugin-{self.name}")
+        self._before, self._after = (f"{conf['group']}:", "") if "group" in conf else around(conf, scope)
         self._show = conf["show_limit_quota_header"]
         self._rejected = rejection(conf)
-        self._sliding = conf["window_type"] == "sliding"
+        self._take = sliding(store, scope.clock) if conf["window_type"] == "sliding" else fixed(store)
         self._metadata: Any = self
         self._rules = _rules(conf)
         self._single = None if "rules" in conf else self._rules[0]
+        if conf["policy"] != "local":
+            redis = redis_of(conf, scope)
+            slides = conf["window_type"] == "sliding"
+            self._counter: Counter = Sliding(redis, self.name, scope.clock) if slides else Fixed(redis, self.name)
+            self._interval: float = conf["sync_interval"]
+            self._delayed = DelayedSync(scope, store, self._counter, self._take, self._interval)
+            self.charge = self._charge_redis  # type: ignore[method-assign]
+        if "group" in conf and not self._rules[0].constant:
+            self.charge = self._charge_group  # type: ignore[method-assign]
 
     @classmethod
     def check(cls, conf: dict[str, Any]) -> str | None:
-        """Rules against count, the group's first configuration, intervals, and the policies that aren't emulated."""
+        """Rules against count, the group's first configuration, intervals."""
         if "rules" in conf and ("count" in conf or "time_window" in conf):
             return _BOTH
         if "group" in conf and (problem := cls._check_group(conf)):
@@ -129,63 +154,73 @@ class LimitCount(Plugin):
 
     def access(self, ctx: Context) -> MaybeVerdict:
         """Count the request against the limit, or against each rule whose key is there."""
-        metadata = self.scope.metadata("limit-count")
-        if metadata is not self._metadata:
-            self._name_headers(metadata)
+        return self.charge(ctx, 1)
+
+    def charge(self, ctx: Context, cost: int) -> MaybeVerdict:
+        """Count `cost` against the limits; the answer when one is reached."""
         rule = self._single
+        if rule is None or rule.amounts is None:
+            applied = self._applied(ctx)
+            return self._charge_all(ctx, applied, cost) if isinstance(applied, list) else applied
+        key = rule.key(ctx)
+        name = self._before + (ctx.remote_addr if key is None else key) + self._after
+        limit, window = rule.amounts
+        return self._told(ctx, rule, name, limit, self._take(name, limit, window, cost))
+
+    def _charge_all(self, ctx: Context, applied: list[_Applied], cost: int) -> Exit | None:
+        for rule, name, limit, window in applied:
+            if verdict := self._told(ctx, rule, name, limit, self._take(name, limit, window, cost)):
+                return verdict
+        return None
+
+    def _charge_group(self, ctx: Context, cost: int) -> MaybeVerdict:
+        """Upstream makes a group's counter before it looks variables up, and fails: each request is a 500."""
+        raise TypeError("attempt to compare number with string")
+
+    async def _charge_redis(self, ctx: Context, cost: int) -> Exit | None:
+        """As `charge`, with counters in redis."""
+        applied = self._applied(ctx)
+        if not isinstance(applied, list):
+            return applied
+        for rule, name, limit, window in applied:
+            # an interval as long as a window that only the request told would sync too late
+            delayed = self._interval != -1 and window > self._interval
+            try:
+                taken = await (self._delayed if delayed else self._counter).take(name, limit, window, cost)
+            except RedisFailed as problem:
+                answer = Exit(500, {"error_msg": "failed to limit count"})
+                return self._degrade(f"failed to limit count: {problem}", answer)
+            if verdict := self._told(ctx, rule, name, limit, taken):
+                return verdict
+        return None
+
+    def _applied(self, ctx: Context) -> list[_Applied] | Exit | None:
+        """The rules that hold for the request, all found before any of them counts."""
+        applied = []
         try:
-            if rule is not None:
+            for rule in self._rules:
                 key = rule.key(ctx)
-                return self._count(ctx, rule, ctx.remote_addr if key is None else key)
-            return self._count_rules(ctx)
+                if key is None:
+                    if self._single is None:
+                        continue
+                    key = ctx.remote_addr
+                applied.append(_Applied(rule, self._before + key + self._after, rule.count(ctx), rule.window(ctx)))
         except ValueError as problem:
             return self._degrade(f"failed to get rate limit rules: {problem}", Exit(500))
+        return applied or self._degrade("failed to get rate limit rules: nil", Exit(500))
 
-    def _count_rules(self, ctx: Context) -> Exit | None:
-        applied = False
-        for rule in self._rules:
-            key = rule.key(ctx)
-            if key is not None:
-                applied = True
-                if verdict := self._count(ctx, rule, key):
-                    return verdict
-        return None if applied else self._degrade("failed to get rate limit rules: nil", Exit(500))
-
-    def _count(self, ctx: Context, rule: _Rule, key: str) -> Exit | None:
-        limit = rule.count(ctx)
-        name = self._namespace + key
-        counted_by = self._slide if self._sliding else self._consume
-        rejected, left, reset = counted_by(name, limit, rule.window(ctx))
+    def _told(self, ctx: Context, rule: _Rule, name: str, limit: float, taken: Taken) -> Exit | None:
+        """Leave what was counted in headers and variable, and the refusal if it is one."""
+        metadata = self.scope.metadata(self.name)
+        if metadata is not self._metadata:
+            self._name_headers(metadata)
+        rejected, left, reset = taken
         reset = floor(reset * 100) / 100
         ctx.notes[RATE_LIMITING_INFO] = (name, limit, left, reset)
         if self._show:
             values = (rule.text or to_text(limit), str(left), str(int(reset) if reset.is_integer() else reset))
             _answer(ctx, rule.headers, values)
         return self._rejected if rejected else None
-
-    def _consume(self, name: str, limit: float, window: float) -> tuple[bool, int, float]:
-        """A fixed window: (refused, how many are left, seconds until it ends)."""
-        left = int(limit - (self._store.incr(name, 1, 0, window) or 0))
-        if left == limit - 1:
-            return False, left, window
-        reset = self._store.ttl(name) or 0
-        return (True, 0, reset) if left < 0 else (False, left, reset)
-
-    def _slide(self, name: str, limit: float, window: float) -> tuple[bool, int, float]:
-        """A window that slides: the last window's count weighs by the part of it still in view."""
-        now = self.scope.clock.time()
-        number = int(now // window)
-        left = window - now % window
-        current_key = f"{name}.{number}.counter"
-        last = min(self._store.get(f"{name}.{number - 1}.counter") or 0, limit)
-        current = self._store.get(current_key) or 0
-        rate = last / window
-        if current >= limit:
-            return True, 0, _round_up(left)
-        if rate * left + current >= limit:
-            return True, 0, _round_up(max(0, left - (limit - current) / rate))
-        current = self._store.incr(current_key, 1, 0, window * 2) or 1
-        return False, floor(limit - current - rate * left), _round_up(left)
 
     def _degrade(self, message: str, verdict: Exit) -> Exit | None:
         self.scope.log("error", message)
@@ -206,8 +241,13 @@ def _answer(ctx: Context, names: tuple[tuple[str, str], ...], values: tuple[str,
     if response.items:
         for (_, name), value in zip(names, values, strict=True):
             response.set(name, value)
-    else:
-        response.items = [(lower, name, value) for (lower, name), value in zip(names, values, strict=True)]
+        return
+    (limit, limit_name), (left, left_name), (reset, reset_name) = names
+    response.items = [
+        (limit, limit_name, values[0]),
+        (left, left_name, values[1]),
+        (reset, reset_name, values[2]),
+    ]
 
 
 def _rules(conf: Conf) -> tuple[_Rule, ...]:
@@ -219,10 +259,6 @@ def _rules(conf: Conf) -> tuple[_Rule, ...]:
     )
 
 
-def _round_up(seconds: float) -> float:
-    return ceil(seconds * 100) / 100
-
-
 def _check_policy(conf: dict[str, Any]) -> str | None:
     policy, interval = conf["policy"], conf["sync_interval"]
     if policy == "local":
@@ -232,4 +268,4 @@ def _check_policy(conf: dict[str, Any]) -> str | None:
     window = conf.get("time_window")
     if interval != -1 and isinstance(window, int) and interval >= window:
         return "sync_interval should be smaller than time_window"
-    return f"policy {policy} is not emulated, only local is"
+    return None

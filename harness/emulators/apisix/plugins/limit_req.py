@@ -3,21 +3,39 @@
 from __future__ import annotations
 
 from asyncio import sleep
-from typing import Any, ClassVar
+from math import ceil
+from typing import ClassVar
 
-from harness.emulators.apisix.context import Context, MaybeVerdict
+from harness.emulators.apisix.context import Context, Exit, MaybeVerdict
 from harness.emulators.apisix.plugins.base import Conf, Plugin, Schema, Scope
 from harness.emulators.apisix.plugins.limits import (
     KEY_TYPE,
     POLICY,
     REJECTED,
+    around,
     by_policy,
     key_of,
-    namespace,
-    refuse_policy,
     rejection,
 )
+from harness.emulators.apisix.plugins.redis_pool import RedisFailed
 from harness.emulators.apisix.plugins.redis_schema import REDIS, REDIS_CLUSTER
+from harness.emulators.apisix.plugins.redis_servers import Script, redis_of
+
+#: the bucket in one hash, thousandths of a request and milliseconds (limit-req/util.lua): {let in, excess as text}
+_POUR = Script("""
+local rate, burst, now = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local held = redis.call('HMGET', KEYS[1], 'excess', 'last')
+local excess = 0
+if held[1] and held[2] then
+  excess = math.max(tonumber(held[1]) - rate * math.abs(now - tonumber(held[2])) / 1000 + 1000, 0)
+  if excess > burst then
+    return {0, tostring(excess)}
+  end
+end
+redis.call('HSET', KEYS[1], 'excess', excess, 'last', now)
+redis.call('EXPIRE', KEYS[1], ARGV[4])
+return {1, tostring(excess)}
+""")
 
 
 class LimitReq(Plugin):
@@ -43,26 +61,43 @@ class LimitReq(Plugin):
     def __init__(self, conf: Conf, scope: Scope) -> None:
         super().__init__(conf, scope)
         self._store = scope.shared("plugin-limit-req")
-        self._namespace = namespace(conf, scope)
+        self._before, _ = around(conf, scope)
         self._key = key_of(conf["key"], conf["key_type"])
         self._rate = float(conf["rate"])
         self._burst = float(conf["burst"])
         self._rejected = rejection(conf)
         self._waits = not conf["nodelay"]
-
-    @classmethod
-    def check(cls, conf: dict[str, Any]) -> str | None:
-        """Only the local policy is emulated."""
-        return refuse_policy(conf)
+        if conf["policy"] != "local":
+            self._redis = redis_of(conf, scope)
+            self.access = self._access_redis  # type: ignore[method-assign]
 
     def access(self, ctx: Context) -> MaybeVerdict:
         """Refuse what exceeds the burst; hold the rest back until its turn."""
-        key = self._key(ctx)
-        excess = self._excess(self._namespace + (ctx.remote_addr if key is None else key))
+        excess = self._excess(self._name(ctx))
         if excess is None:
             return self._rejected
         delay = excess / self._rate
         return sleep(delay) if self._waits and delay >= 0.001 else None
+
+    def _name(self, ctx: Context) -> str:
+        key = self._key(ctx)
+        return self._before + (ctx.remote_addr if key is None else key)
+
+    async def _access_redis(self, ctx: Context) -> Exit | None:
+        """As `access`, with the bucket in redis."""
+        rate, burst = self._rate * 1000, self._burst * 1000
+        arguments = (rate, burst, self.scope.clock.time() * 1000, ceil(burst / rate) + 1)
+        try:
+            let_in, told = await _POUR.run(self._redis, f"limit_req:{self._name(ctx)}", *arguments)
+        except RedisFailed as problem:
+            self.scope.log("error", f"failed to limit req: {problem}")
+            return None if self.conf["allow_degradation"] else Exit(500)
+        if not let_in:
+            return self._rejected
+        delay = float(told) / rate
+        if self._waits and delay >= 0.001:
+            await sleep(delay)
+        return None
 
     def _excess(self, key: str) -> float | None:
         """How many requests are ahead in the bucket (resty.limit.req); None when it overflows."""

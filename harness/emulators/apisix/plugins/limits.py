@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from json import dumps
 from math import floor
 from typing import Any
@@ -12,7 +12,7 @@ from harness.emulators.apisix.context import Context, Exit
 from harness.emulators.apisix.match.lua_values import to_number, to_text
 from harness.emulators.apisix.plugins.base import Conf, Schema, Scope
 from harness.emulators.apisix.plugins.templates import counted
-from harness.emulators.apisix.variables import getter, resolve
+from harness.emulators.apisix.variables import TEXTS, getter, resolve
 
 Key = Callable[[Context], "str | None"]
 Amount = Callable[[Context], float]
@@ -40,24 +40,17 @@ def amount_or_text(least: Schema) -> Schema:
     return {"oneOf": [{"type": "integer", **least}, {"type": "string"}]}
 
 
-def refuse_policy(conf: Mapping[str, Any]) -> str | None:
-    """Counters live in this gateway alone."""
-    policy = conf.get("policy", "local")
-    return None if policy == "local" else f"policy {policy} is not emulated, only local is"
-
-
 def rejection(conf: Conf) -> Exit:
     """The answer of a limit that is reached."""
     message = conf.get("rejected_msg")
     return Exit(conf["rejected_code"], {"error_msg": message} if message else None)
 
 
-def namespace(conf: Conf, scope: Scope) -> str:
-    """What stands before a key: the resource, a digest of the configuration, the action when workflow runs it."""
+def around(conf: Conf, scope: Scope) -> tuple[str, str]:
+    """What stands before a key and after: resource and a digest of the configuration; workflow's action."""
     kind, identity, _ = scope.resource
     digest = zlib.crc32(dumps(conf, sort_keys=True, default=dict).encode())
-    suffix = f"{conf['_vid']}:" if "_vid" in conf else ""
-    return f"/apisix/{kind}/{identity}:{digest}:{suffix}"
+    return f"/apisix/{kind}/{identity}:{digest}:", f":{conf['_vid']}" if "_vid" in conf else ""
 
 
 def key_of(key: str, kind: str) -> Key:
@@ -69,6 +62,8 @@ def key_of(key: str, kind: str) -> Key:
 
 def _variable(name: str) -> Key:
     get = getter(name)
+    if name in TEXTS:
+        return get
 
     def find(ctx: Context) -> str | None:
         value = get(ctx)

@@ -24,6 +24,9 @@ from harness.emulators.apisix.plugins.log_entry import (
 )
 
 _EXPRESSION: Schema = {"type": "array", "minItems": 1, "items": {"type": "array"}}
+#: core.schema.uri_def
+URI: Schema = {"type": "string", "pattern": r"^[^\/]+:\/\/([\da-zA-Z.-]+|\[[\da-fA-F:]+\])(:\d+)?"}
+FORMATS: Schema = {"log_format": {"type": "object"}, "log_format_extra": {"type": "object"}}
 _MOST: Schema = {"type": "integer", "minimum": 1, "default": 524288}
 #: the members that every logger's configuration has
 LOG_PROPERTIES: Schema = {
@@ -36,7 +39,13 @@ LOG_PROPERTIES: Schema = {
     "max_req_body_bytes": _MOST,
     "max_resp_body_bytes": _MOST,
 }
-_FORMATS: Schema = {"log_format": {"type": "object"}, "log_format_extra": {"type": "object"}}
+#: what stands for the members that some loggers' configurations don't have
+NO_BODIES: Conf = {
+    "include_req_body": False,
+    "include_resp_body": False,
+    "max_req_body_bytes": 524288,
+    "max_resp_body_bytes": 524288,
+}
 _WANTED = "log.resp_body.wanted"
 
 
@@ -51,7 +60,7 @@ def check_expressions(conf: Mapping[str, Any]) -> str | None:
 class Logger(Plugin):
     """The base of loggers; a subclass says in `write` what becomes of an entry."""
 
-    metadata_schema: ClassVar[Schema] = {"type": "object", "properties": _FORMATS}
+    metadata_schema: ClassVar[Schema] = {"type": "object", "properties": FORMATS}
 
     def __init__(self, conf: Conf, scope: Scope) -> None:
         super().__init__(conf, scope)
@@ -109,17 +118,21 @@ class Logger(Plugin):
 
     def entry(self, ctx: Context) -> Entry:
         """The entry of a request: the configuration's format, else the metadata's, else the full one."""
+        return self.entry_parts(ctx)[0]
+
+    def entry_parts(self, ctx: Context) -> tuple[Entry, bool, Entry]:
+        """(the entry, whether it is in a format that the user gave, the members of log_format_extra in it)."""
         metadata = self.scope.metadata(self.name)
         if metadata is not self._metadata:
             self._read_metadata(metadata)
         build = self._custom or self._of_metadata[0]
         if build is not None:
-            entry: Entry = build(ctx)
-            return entry
+            return build(ctx), True, {}
         entry = full(ctx, self.conf, self.scope.clock)
         self._add_bodies(ctx, entry)
-        more = self._extra if "log_format_extra" in self.conf else self._of_metadata[1]
-        return {**more(ctx), **entry} if more else entry
+        find = self._extra if "log_format_extra" in self.conf else self._of_metadata[1]
+        more: Entry = find(ctx) if find else {}
+        return {**more, **entry}, False, more
 
     def _read_metadata(self, metadata: Mapping[str, Any] | None) -> None:
         self._metadata = metadata
@@ -145,7 +158,7 @@ class BatchLogger(Logger):
 
     metadata_schema: ClassVar[Schema] = {
         "type": "object",
-        "properties": {**_FORMATS, "max_pending_entries": MAX_PENDING_ENTRIES},
+        "properties": {**FORMATS, "max_pending_entries": MAX_PENDING_ENTRIES},
     }
 
     def __init__(self, conf: Conf, scope: Scope) -> None:

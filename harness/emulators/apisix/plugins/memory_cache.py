@@ -197,6 +197,10 @@ class MemoryCache:
         self._store.delete(base)
         return f"{base}::{signature}"
 
+    def forget(self, key: str) -> None:
+        """Drop all variants of a key."""
+        self._drop(f"{len(key)}:{key}")
+
     def _drop(self, base: str) -> None:
         index = self._index(base)
         for signature in index["variants"] if index else ():

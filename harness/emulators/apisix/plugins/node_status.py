@@ -14,6 +14,7 @@ from harness.emulators.apisix.plugins.server_info import apisix_id
 
 class NodeStatus(Plugin):
     name = "node-status"
+    reach = "global"
     priority = 1000
     schema: ClassVar[Schema] = {"type": "object"}
 

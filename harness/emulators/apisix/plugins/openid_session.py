@@ -21,7 +21,8 @@ class Sessions:
 
     def __init__(self, conf: Mapping[str, Any]) -> None:
         self.name: str = conf.get("cookie_name") or "session"
-        self._key = sha256(str(conf["secret"]).encode()).digest()
+        secrets = (conf["secret"], *conf.get("secret_fallbacks", ()))
+        self._key, *self._older = [sha256(str(secret).encode()).digest() for secret in secrets]
         lifetime = (conf.get("cookie") or {}).get("lifetime")
         self._absolute = conf.get("absolute_timeout") or lifetime or _ABSOLUTE
         self._idling = conf.get("idling_timeout") or _IDLING
@@ -38,18 +39,25 @@ class Sessions:
 
     def read(self, value: str | None, now: float) -> dict[str, Any] | None:
         """The session in a cookie's value."""
-        from cryptography.exceptions import InvalidTag
-        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
         sealed = decode_base64url(value) if value else None
         if not sealed or len(sealed) <= _NONCE:
             return None
-        try:
-            held = json.loads(AESGCM(self._key).decrypt(sealed[:_NONCE], sealed[_NONCE:], self.name.encode()))
-        except (InvalidTag, ValueError):
+        opened = (self._unsealed(key, sealed) for key in (self._key, *self._older))
+        held = next((one for one in opened if one is not None), None)
+        if held is None:
             return None
         fresh = now - held["created"] <= self._absolute and now - held["touched"] <= self._idling
         return held if fresh else None
+
+    def _unsealed(self, key: bytes, sealed: bytes) -> dict[str, Any] | None:
+        from cryptography.exceptions import InvalidTag
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+        try:
+            held = json.loads(AESGCM(key).decrypt(sealed[:_NONCE], sealed[_NONCE:], self.name.encode()))
+        except (InvalidTag, ValueError):
+            return None
+        return held if isinstance(held, dict) else None
 
     def write(self, session: Mapping[str, Any], now: float) -> str:
         """Set-Cookie's value for a session."""

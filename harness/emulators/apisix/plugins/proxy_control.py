@@ -7,9 +7,6 @@ from typing import ClassVar
 from harness.emulators.apisix.context import Context
 from harness.emulators.apisix.plugins.base import Plugin, Schema
 
-#: the note that the transport reads; gathered bodies are the rule
-REQUEST_BUFFERING = "proxy-control.request_buffering"
-
 
 class ProxyControl(Plugin):
     name = "proxy-control"
@@ -21,4 +18,4 @@ class ProxyControl(Plugin):
 
     def rewrite(self, ctx: Context) -> None:
         """Leave word for the transport."""
-        ctx.notes[REQUEST_BUFFERING] = self.conf["request_buffering"]
+        ctx.request_buffering = self.conf["request_buffering"]

@@ -22,16 +22,22 @@ class PublicApi(Plugin):
         self._handlers: dict[tuple[str, str], App] = {}
         for plugin in scope.plugins.values():
             self._handlers.update(plugin.public_api(scope))
+        #: the handlers of all that is below a path, registered with a star
+        self._below = [(method, path[:-1], app) for (method, path), app in self._handlers.items() if path[-1] == "*"]
 
     async def access(self, ctx: Context) -> Exit:
         """Answer with the handler, or 404."""
         path = self.conf.get("uri") or ctx.uri
-        handler = self._handlers.get((ctx.method, path))
+        handler = self._handlers.get((ctx.method, path)) or self._handler_below(ctx.method, path)
         if handler is None:
             return Exit(404)
-        body = await ctx.read_body()
+        sent = await ctx.read_body()
         port = ctx.client.server_port
-        request = Request(ctx.method, ctx.target, path, ctx.query, ctx.headers, body, ctx.remote_addr, port)
+        request = Request(ctx.method, ctx.target, path, ctx.query, ctx.headers, sent, ctx.remote_addr, port)
         answer = handler(request)
         response: Response = await answer if inspect.isawaitable(answer) else answer
-        return Exit(response.status, response.body, tuple(response.headers))
+        body = response.body or (b"" if response.status < 400 else None)
+        return Exit(response.status, body, tuple(response.headers))
+
+    def _handler_below(self, method: str, path: str) -> App | None:
+        return next((app for held, prefix, app in self._below if held == method and path.startswith(prefix)), None)

@@ -30,10 +30,12 @@ async def post(
     *,
     ssl_verify: bool = True,
     bare_host: bool = False,
+    marked: bool | None = None,
     method: str = "POST",
 ) -> Asked:
-    """Send a body and wait for the answer; `bare_host` as http-logger does it, without port and with a "?" always.
+    """Send a body and wait for the answer.
 
+    `bare_host` as http-logger does it, without port and with a "?" always (`marked` False: not always).
     Raises OSError or TimeoutError.
     """
     parts = urlsplit(uri)
@@ -41,17 +43,25 @@ async def post(
     host = parts.hostname or ""
     address = (host, parts.port or (443 if secure else 80))
     named = host if bare_host or not parts.port else f"{host}:{parts.port}"
-    target = (parts.path or "/") + (f"?{parts.query}" if parts.query or bare_host else "")
+    target = (parts.path or "/") + (
+        f"?{parts.query}" if parts.query or (bare_host if marked is None else marked) else ""
+    )
     tls = tls_client(ssl_verify) if secure else None
     head = [("Host", named), ("User-Agent", AGENT), *fields]
     return await ask(address, method, target, head, body, within, tls)
 
 
 async def send_tcp(
-    address: tuple[str, int], data: bytes, within: float, *, tls: bool = False, server_name: str | None = None
+    address: tuple[str, int],
+    data: bytes,
+    within: float,
+    *,
+    tls: bool = False,
+    server_name: str | None = None,
+    verify: bool = False,
 ) -> None:
     """Write `data` to a server and close; raises SendFailed."""
-    context: Any = tls_client(False) if tls else None
+    context: Any = tls_client(verify) if tls else None
     try:
         async with asyncio.timeout(within):
             name = server_name if context else None

@@ -22,6 +22,7 @@ class ServerInfo(Plugin):
     """The real one also leaves this in etcd, under /data_plane/server_info; here the Control API alone tells it."""
 
     name = "server-info"
+    reach = "global"
     priority = 990
     schema: ClassVar[Schema] = {"type": "object"}
 

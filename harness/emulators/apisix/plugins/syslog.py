@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import os
-from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from harness.emulators.apisix import lua_json
 from harness.emulators.apisix.context import Context
+from harness.emulators.apisix.plugins import rfc5424
 from harness.emulators.apisix.plugins.base import Schema
 from harness.emulators.apisix.plugins.batch_queue import batch_properties
 from harness.emulators.apisix.plugins.log_entry import Entry
 from harness.emulators.apisix.plugins.logger import LOG_PROPERTIES, BatchLogger
 from harness.emulators.apisix.plugins.senders import send_tcp, send_udp
-
-#: facility SYSLOG (5), severity INFO (6)
-_PRIORITY = 5 * 8 + 6
 
 
 class Syslog(BatchLogger):
@@ -40,10 +36,8 @@ class Syslog(BatchLogger):
 
     def write(self, ctx: Context, entry: Entry) -> None:
         """Frame the entry and put it into the queue."""
-        now = datetime.fromtimestamp(self.scope.clock.time(), UTC)
-        stamp = f"{now:%Y-%m-%dT%H:%M:%S}.{now.microsecond // 1000:03d}Z"
-        head = f"<{_PRIORITY}>1 {stamp} {ctx.host} apisix {os.getpid()} - - "
-        self._queue.push(head.encode("latin-1") + lua_json.encode(entry) + b"\n", self.send, ctx)
+        head = rfc5424.head(rfc5424.SYSLOG, rfc5424.INFO, self.scope.clock, ctx.host)
+        self._queue.push(head + lua_json.encode(entry) + b"\n", self.send, ctx)
 
     async def send(self, entries: list[Any]) -> None:
         """All messages of the batch at once."""

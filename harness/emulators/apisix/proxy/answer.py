@@ -6,12 +6,14 @@ import re
 from typing import Final
 
 from harness.emulators.apisix.proxy.head import KNOWN_LENGTH, KNOWN_LINES, Field
+from harness.emulators.apisix.proxy.nginx import Bad, content_length
 
 #: The longest head that is taken (proxy_buffer_size would be 4k or 8k; nobody misses the limit)
 MAX_HEAD: Final = 65536
 
-_STATUS: Final = re.compile(r"HTTP/(\d+)\.(\d+) +(\d{3})(?: (.*))?")
-_LINE: Final = re.compile(r"([!-9;-~\x80-\xff]+)(?::[ \t]*((?:[^\r\n\0]*[^\r\n\0 ])?) *)?")
+# ngx_http_parse_status_line; IIS may say 403.1
+_STATUS: Final = re.compile(r"HTTP/([1-9][0-9]{0,2})\.([0-9]{1,3}) +([0-9]{3})(?:[ .]([^\r]*))?")
+_LINE: Final = re.compile(r"([!-9;-~\x80-\xff]+)(?:: *((?:[^\r\n\0]*[^\r\n\0 ])?) *)?")
 #: Read for the message's sake
 _SPECIAL: Final = frozenset(
     {
@@ -47,7 +49,7 @@ class BadAnswer(Exception):
 
 
 class NotHttp(Exception):
-    """The first bytes are no status line: nginx takes such an answer as HTTP/0.9."""
+    """The first line is no status line: nginx takes such an answer as HTTP/0.9."""
 
 
 class Answer:
@@ -61,6 +63,7 @@ class Answer:
         "accel",
         "chunked",
         "fields",
+        "final",
         "keep_alive",
         "length",
         "line",
@@ -82,6 +85,8 @@ class Answer:
         self.keep_alive = version >= (1, 1)
         self.upgrade = ""
         self.accel = ""
+        #: no interim answer, and one that may have a body
+        self.final = status >= 200 and status not in (204, 304)
         #: no error, no switch of protocols, no redirect inside: nothing that the gateway would have to look into
         self.plain = 200 <= status < 500 and version >= (1, 0)
         #: the gateway's fields when nothing changes them; their bytes, parted for plugins' own, by keep-alive
@@ -94,6 +99,8 @@ LONGEST_KEPT: Final = 1024
 MOST_KEPT: Final = 1024
 
 _heads: dict[bytes, Answer] = {}
+#: the answer whose head these bytes are, if it was read before
+known = _heads.get
 _known: dict[str, Field] = {}
 _status_lines: dict[str, tuple[int, str, tuple[int, int]]] = {}
 
@@ -152,7 +159,7 @@ def _incomplete(data: bytes) -> tuple[Answer, int] | None:
 def _status(line: str) -> tuple[int, str, tuple[int, int]]:
     match = _STATUS.fullmatch(line)
     if not match:
-        raise BadAnswer(f"status line {line[:80]!r}")
+        raise NotHttp
     if len(_status_lines) > 1000:
         _status_lines.clear()
     status = int(match[3])
@@ -220,9 +227,13 @@ def _weigh(answer: Answer, fields: list[Field]) -> Answer:
 
 
 def _content_length(answer: Answer, field: Field) -> None:
-    if answer.length is not None or not field[2].isdigit():
-        raise BadAnswer(f"Content-Length {field[2]!r}")
-    answer.length = int(field[2])
+    try:
+        length = content_length(field[2])
+    except Bad as bad:
+        raise BadAnswer(f"Content-Length {field[2][:40]!r}") from bad
+    if answer.length is not None:
+        raise BadAnswer("two Content-Lengths")
+    answer.length = length
     answer.fields.append(field)
 
 

@@ -13,7 +13,7 @@ from harness.emulators.apisix.headers import Headers
 from harness.emulators.apisix.proxy.body import RequestBody
 from harness.emulators.apisix.proxy.dates import http_date
 from harness.emulators.apisix.proxy.head import Field, Head
-from harness.emulators.apisix.proxy.http2 import StreamBody
+from harness.emulators.apisix.proxy.http2_body import StreamBody
 from harness.emulators.apisix.proxy.listener import Exchange
 
 log = logging.getLogger(__name__)

@@ -27,6 +27,7 @@ class RequestBody:
         "_left",
         "_paused",
         "_pieces",
+        "_to",
         "_transport",
         "_wanted",
         "complete",
@@ -43,6 +44,7 @@ class RequestBody:
         self._file: IO[bytes] | None = None
         self._transport = transport
         self._done: list[Callable[[RequestBody], None]] = []
+        self._to: Callable[[bytes, bool], None] | None = None
         self._wanted = False
         self._paused = False
         self._discarding = False
@@ -62,6 +64,9 @@ class RequestBody:
                 data = data[: self._left]
             self._left -= len(data)
             self.complete = not self._left
+        if self._to is not None:
+            self._pass_on(data)
+            return self.complete
         self._keep(data)
         if self.complete:
             self._tell()
@@ -83,6 +88,15 @@ class RequestBody:
     def _fail(self, status: int) -> None:
         self.failed = status
         self.complete = True
+
+    def _pass_on(self, data: bytes) -> None:
+        """To whom takes the body as it comes."""
+        self.size += len(data)
+        if self.limit and self.size > self.limit:
+            self._fail(413)
+        receive = self._to
+        if receive is not None and (data or self.complete):
+            receive(data, self.complete)
 
     def _keep(self, data: bytes) -> None:
         self.size += len(data)
@@ -118,15 +132,41 @@ class RequestBody:
             self._paused = False
             self._transport.resume_reading()
 
+    def stream_to(self, receive: Callable[[bytes, bool], None]) -> None:
+        """Hand (piece, last) on from here; `hold` and `acknowledge` say when to wait and to go on."""
+        early = self.content()
+        self._pieces.clear()
+        self._file = None
+        if not self.complete:
+            self._to = receive
+        receive(early, self.complete)
+
+    def hold(self) -> None:
+        """Take nothing from the client for the moment."""
+        if not self._paused and not self.complete:
+            self._paused = True
+            self._transport.pause_reading()
+
+    def acknowledge(self) -> None:
+        """Take more again."""
+        self._go_on()
+
+    @property
+    def file(self) -> IO[bytes] | None:
+        """The file that holds the body, when it is too long to be kept in memory."""
+        return self._file
+
     def discard(self) -> None:
         """Read to the end and keep nothing."""
         self._discarding = True
+        self._to = None
         self._pieces.clear()
         self._go_on()
 
     def lost(self) -> None:
         """The client is gone: nobody is called any more."""
         self._done.clear()
+        self._to = None
 
     def content(self) -> bytes:
         """The whole body as bytes."""

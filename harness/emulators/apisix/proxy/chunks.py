@@ -65,6 +65,8 @@ class ChunkedDecoder:
                 raise BadChunks("no line end after a chunk")
             self._state = _SIZE_LINE
         elif self._state is _TRAILER:
+            if b"\r" in line[:-1]:
+                raise BadChunks("a bare CR in a trailer")
             self.done = line in (b"", b"\r")
         else:
             self._size(line)
@@ -74,7 +76,7 @@ class ChunkedDecoder:
         if not match:
             raise BadChunks(f"chunk size {line[:40]!r}")
         self._left = int(match[1], 16)
-        if self._left > MAX_LENGTH // 16:
+        if self._left > MAX_LENGTH - 5:
             raise BadChunks("chunk size too large")
         self._state = _DATA if self._left else _TRAILER
 

@@ -43,20 +43,23 @@ class _Gathering:
         pass
 
 
-def _context(url_scheme: str, verify: bool) -> ssl.SSLContext | None:
+def _context(url_scheme: str, verify: bool, trusted: tuple[str, ...]) -> ssl.SSLContext | None:
     if url_scheme != "https":
         return None
-    context = _contexts.get(verify)
+    context = _contexts.get((verify, trusted))
     if context is None:
-        context = ssl.create_default_context()
+        context = ssl.create_default_context() if "system" in trusted else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        for path in trusted:
+            if path != "system":
+                context.load_verify_locations(path)
         if not verify:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
-        _contexts[verify] = context
+        _contexts[verify, trusted] = context
     return context
 
 
-_contexts: dict[bool, ssl.SSLContext] = {}
+_contexts: dict[tuple[bool, tuple[str, ...]], ssl.SSLContext] = {}
 
 
 async def fetch(
@@ -76,7 +79,7 @@ async def fetch(
     """
     parts = urlsplit(url)
     host = parts.hostname or ""
-    tls = _context(parts.scheme, ssl_verify)
+    tls = _context(parts.scheme, ssl_verify, pools.trusted)
     target = Target(host, parts.port or (443 if tls else 80), tls, host)
     pool = pools.get(target, _KEEPALIVE)
     head = _head(

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from harness.emulators.apisix.context import Context, Try
 from harness.emulators.apisix.proxy.grpc import GrpcCall, GrpcConnection, GrpcPool, call_headers
-from harness.emulators.apisix.proxy.http2 import StreamBody
-from harness.emulators.apisix.proxy.outgoing import request_head
+from harness.emulators.apisix.proxy.http2_body import StreamBody
+from harness.emulators.apisix.proxy.outgoing import CHUNKED, request_head
+from harness.emulators.apisix.proxy.upload import FileUpload, StreamUpload
 from harness.emulators.apisix.proxy.upstream import Pool, UpstreamConnection
 
 if TYPE_CHECKING:
     from harness.emulators.apisix.balance.node import Node
     from harness.emulators.apisix.compiled import Upstream
+    from harness.emulators.apisix.data_plane import DataPlane
     from harness.emulators.apisix.proxy.listener import Exchange
 
 _GRPC: Final = frozenset({"grpc", "grpcs"})
 #: proxy_next_upstream without "non_idempotent": not sent again once it may have arrived
 _NOT_REPEATED: Final = frozenset({"POST", "LOCK", "PATCH"})
+NO_UPGRADE: Final = ("", "")
 
 
 class Forward:
@@ -37,21 +40,25 @@ class Forward:
         "deadline",
         "exchange",
         "forwarded",
+        "gateway",
         "head_seen",
         "host",
         "left",
-        "loop",
         "node",
+        "now",
         "sent",
         "stream",
         "tried",
         "upgrade",
+        "upload",
         "upstream",
     )
 
     ctx: Context
     exchange: Exchange
-    loop: asyncio.AbstractEventLoop
+    gateway: DataPlane
+    #: the loop's time
+    now: Callable[[], float]
     upstream: Upstream
     node: Node
     attempt: Try
@@ -61,6 +68,8 @@ class Forward:
     body: bytes | None
     #: a gRPC call's body, handed on as it comes
     stream: StreamBody | None
+    #: a body that is too long to be kept in memory, or that nobody gathers
+    upload: FileUpload | StreamUpload | None
     upgrade: tuple[str, str]
     tried: list[Node] | None
 
@@ -74,42 +83,51 @@ class Forward:
         self.deadline = 0.0
         self.tried = None
         self.head_seen = False
-        self.upgrade = ("", "")
+        self.upgrade = NO_UPGRADE
         if websocket:
             self.upgrade = ctx.headers.get("upgrade") or "", ctx.headers.get("connection") or ""
         if upstream.retry_timeout and self.left > 1:
-            self.deadline = self.loop.time() + upstream.retry_timeout
+            self.deadline = self.now() + upstream.retry_timeout
         self._try()
+
+    @property
+    def calls(self) -> bool:
+        """Whether the upstream speaks gRPC."""
+        return (self.ctx.upstream_scheme or self.upstream.scheme) in _GRPC
 
     def _try(self) -> None:
         ctx = self.ctx
         self.left -= 1
-        if (ctx.upstream_scheme or self.upstream.scheme) in _GRPC:
+        if self.calls:
             self._try_grpc()
             return
         pool, address = self.upstream.pool(self.node, ctx, self.host)
         self.attempt = attempt = Try(address)
         ctx.tries.append(attempt)
-        self.asked = now = self.loop.time()
+        self.asked = now = self.now()
         connection = pool.take()
         if connection is not None:
             attempt.connect_time = 0.0
             self._send(connection, now)
         else:
-            self.sent = False
-            self.loop.create_task(self._connect(pool, attempt))
+            self.connect(pool, attempt)
+
+    def connect(self, pool: Pool, attempt: Try) -> None:
+        """No connection is kept: open one, and go on with it."""
+        self.sent = False
+        self.gateway.loop.create_task(self._connect(pool, attempt))
 
     async def _connect(self, pool: Pool, attempt: Try) -> None:
-        timeout = self._timeouts()[0]
+        timeout = self.timeouts()[0]
         try:
             connection = await pool.open(timeout)
         except TimeoutError:
             self._failed(504, f"no connection within {timeout:g} s")
             return
-        except OSError as error:
+        except (OSError, ValueError) as error:  # ValueError: a Host that no server name can be
             self._failed(502, str(error))
             return
-        now = self.loop.time()
+        now = self.now()
         attempt.connect_time = now - self.asked
         if self.forwarded:
             self._send(connection, now)
@@ -120,25 +138,25 @@ class Forward:
         pool = self.upstream.grpc_pool(self.node, self.ctx, self.host)
         self.attempt = attempt = Try(self.node.address)
         self.ctx.tries.append(attempt)
-        self.asked = self.loop.time()
+        self.asked = self.now()
         self.sent = False
         connection = pool.ready()
         if connection is not None:
             self._call(connection)
         else:
-            self.loop.create_task(self._connect_grpc(pool, attempt))
+            self.gateway.loop.create_task(self._connect_grpc(pool, attempt))
 
     async def _connect_grpc(self, pool: GrpcPool, attempt: Try) -> None:
-        timeout = self._timeouts()[0]
+        timeout = self.timeouts()[0]
         try:
             connection = await pool.open(timeout)
         except TimeoutError:
             self._failed(504, f"no connection within {timeout:g} s")
             return
-        except OSError as error:
+        except (OSError, ValueError) as error:  # ValueError: a Host that no server name can be
             self._failed(502, str(error))
             return
-        attempt.connect_time = self.loop.time() - self.asked
+        attempt.connect_time = self.now() - self.asked
         if self.forwarded:
             self._call(connection)
 
@@ -149,7 +167,12 @@ class Forward:
         path = ctx.upstream_uri or ctx.target
         headers = call_headers(ctx.upstream_method or ctx.method, path, scheme, self.host, ctx.headers.items)
         body, stream = self.body, self.stream
-        call = connection.begin(self, headers, self._timeouts()[2], end=stream is None and not body)
+        try:
+            call = connection.begin(self, headers, self.timeouts()[2], end=stream is None and not body)
+        except ConnectionError as error:
+            self.sent = False
+            self._failed(502, str(error))
+            return
         self.connection = call
         if stream is not None:
             call.taken = stream.acknowledge
@@ -161,7 +184,7 @@ class Forward:
         """Trailers, just before the end."""
         raise NotImplementedError
 
-    def _timeouts(self) -> tuple[float, float, float]:
+    def timeouts(self) -> tuple[float, float, float]:
         route = self.ctx.route
         return (route.timeouts if route is not None else None) or self.upstream.timeouts
 
@@ -170,12 +193,18 @@ class Forward:
         self.sent = True
         ctx = self.ctx
         body = self.body
+        upload = self.upload
+        length = None if body is None else len(body)
+        if upload is not None:
+            length = CHUNKED if upload.length is None else upload.length
         upgrade, wanted = self.upgrade
-        data = request_head(ctx, self.exchange.head, self.host, None if body is None else len(body), upgrade, wanted)
+        data = request_head(ctx, self.exchange.head, self.host, length, upgrade, wanted)
         if body:
             data += body
         bodyless = (ctx.upstream_method or ctx.method) == "HEAD"
-        connection.request(self, data, bodyless, self._timeouts()[2], now)
+        connection.request(self, data, bodyless, self.timeouts()[2], now)
+        if upload is not None:
+            upload.begin(connection)
 
     # -- what the connection tells; `answered` is the journey's own, and begins with `note_head`
 
@@ -192,20 +221,24 @@ class Forward:
         attempt = self.attempt
         attempt.status = status
         self.head_seen = True
-        attempt.header_time = seconds = self.loop.time() - self.asked
+        attempt.header_time = seconds = self.now() - self.asked
         if last:
             attempt.response_time = seconds
             self.forwarded = False
             self.connection = None
+            if self.upload is not None:
+                self.upload.end()
             if self.upstream.tells:
                 self.upstream.done(self.node, attempt, final=True)
 
     def note_end(self) -> None:
         """The answer is whole, or as much of it as will come."""
         attempt = self.attempt
-        attempt.response_time = self.loop.time() - self.asked
+        attempt.response_time = self.now() - self.asked
         self.forwarded = False
         self.connection = None
+        if self.upload is not None:
+            self.upload.end()
         self.upstream.done(self.node, attempt, final=True)
 
     def broken(self, status: int, reason: str) -> None:
@@ -218,7 +251,9 @@ class Forward:
             self._failed(status, reason)
 
     def writable(self) -> None:
-        """The request's body goes out in one piece: there is nothing more to write."""
+        """The upstream takes more of the request's body."""
+        if self.upload is not None:
+            self.upload.go_on()
 
     def cut(self) -> None:
         """The answer broke off after it had begun."""
@@ -234,7 +269,9 @@ class Forward:
         attempt = self.attempt
         attempt.status = status
         attempt.error = reason
-        attempt.response_time = self.loop.time() - self.asked
+        attempt.response_time = self.now() - self.asked
+        if self.upload is not None:
+            self.upload.end()
         if not self.forwarded:
             return
         failed = self.node
@@ -245,16 +282,19 @@ class Forward:
             self._try()
             return
         self.forwarded = False
-        self.failed(status)
+        self.failed(502 if self.ctx.gave_up else status)
 
     def _next(self) -> Node | None:
         ctx = self.ctx
         if self.left <= 0 or (self.sent and (ctx.upstream_method or ctx.method) in _NOT_REPEATED):
             return None
-        if self.deadline and self.loop.time() > self.deadline:
+        if self.sent and self.upload is not None and not self.upload.repeatable:
             return None
         self.tried = [*(self.tried or ()), self.node]
-        node = self.upstream.next_node(ctx, self.tried)
+        late = self.deadline and self.now() > self.deadline
+        node = None if late else self.upstream.next_node(ctx, self.tried)
+        # balancer.lua's own 502: a try was left, but no node or no time for it
+        ctx.gave_up = node is None
         if node is not None and self.upstream.pass_host == "node":
             self.host = self.upstream.host_for(ctx, node, "")
         return node
@@ -276,6 +316,8 @@ class Forward:
         if not self.forwarded:
             return
         self.forwarded = False
+        if self.upload is not None:
+            self.upload.end()
         connection, self.connection = self.connection, None
         if connection is not None:
             connection.leave()

@@ -12,7 +12,9 @@ import h2.errors
 import h2.events
 import h2.exceptions
 
+from harness.emulators.apisix.pages import status_line
 from harness.emulators.apisix.proxy.answer import Answer, with_charset
+from harness.emulators.apisix.proxy.http2_frames import GoAways
 from harness.emulators.apisix.proxy.target import Target
 
 #: What a call may hold for an upstream that takes nothing, before the client is held back
@@ -53,7 +55,7 @@ def call_headers(
 
 
 class GrpcPool:
-    """The connection to one target: made when it is needed, shared by all calls, made anew when it is lost."""
+    """The connection to one target: made when it is needed, shared by all calls, made anew when it takes no more."""
 
     def __init__(self, target: Target, loop: asyncio.AbstractEventLoop) -> None:
         self.target = target
@@ -73,6 +75,8 @@ class GrpcPool:
             if connection is None:
                 async with asyncio.timeout(within):
                     connection = await self._connect()
+                if self._connection is not None:
+                    self._connection.retire()
                 self._connection = connection
             return connection
 
@@ -83,8 +87,10 @@ class GrpcPool:
             target.host,
             target.port,
             ssl=target.tls,
-            server_hostname=target.server_name if target.tls else None,
+            server_hostname=(target.server_name or target.host) if target.tls else None,
         )
+        # before its settings are here, nobody knows how many calls it takes at once
+        await connection.settled
         return connection
 
     def close(self) -> None:
@@ -100,9 +106,21 @@ class GrpcConnection(asyncio.Protocol):
         self.loop = loop
         self.calls: dict[int, GrpcCall] = {}
         self.closed = False
+        #: no call begins on it any more: the upstream said GOAWAY, or another connection took its place
         self._going = False
         self.blocked = False
-        self.h2 = h2.connection.H2Connection(h2.config.H2Configuration(client_side=True, header_encoding="latin-1"))
+        #: done when the upstream's settings are here, an exception when it went away before
+        self.settled: asyncio.Future[None] = loop.create_future()
+        self._goaways = GoAways()
+        # what a client or an upstream says goes on as it came
+        config = h2.config.H2Configuration(
+            client_side=True,
+            header_encoding="latin-1",
+            validate_inbound_headers=False,
+            validate_outbound_headers=False,
+            normalize_outbound_headers=False,
+        )
+        self.h2 = h2.connection.H2Connection(config)
 
     @property
     def takes_calls(self) -> bool:
@@ -119,12 +137,29 @@ class GrpcConnection(asyncio.Protocol):
         self.flush()
 
     def begin(self, user: User, headers: list[tuple[str, str]], read_timeout: float, *, end: bool) -> GrpcCall:
-        """Begin a call; `end` when it has no body."""
-        stream_id = self.h2.get_next_available_stream_id()
+        """Begin a call; `end` when it has no body. Raises ConnectionError when the connection takes none after all."""
+        try:
+            stream_id = self.h2.get_next_available_stream_id()
+            block = [(name.encode("latin-1", "replace"), value.encode("latin-1", "replace")) for name, value in headers]
+            self.h2.send_headers(stream_id, block, end_stream=end)
+        except h2.exceptions.H2Error as error:
+            self.retire()
+            raise ConnectionError(str(error)) from error
         call = self.calls[stream_id] = GrpcCall(self, stream_id, user, read_timeout)
-        self.h2.send_headers(stream_id, headers, end_stream=end)
         self.flush()
         return call
+
+    def retire(self) -> None:
+        """Begin no call any more, and close when the last one is over."""
+        self._going = True
+        if not self.calls and not self.closed:
+            self.transport.close()
+
+    def over(self, stream_id: int) -> None:
+        """A call is over."""
+        self.calls.pop(stream_id, None)
+        if self._going:
+            self.retire()
 
     def flush(self) -> None:
         """Send what the state machine has ready."""
@@ -134,7 +169,7 @@ class GrpcConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         try:
-            events = self.h2.receive_data(data)
+            events = self.h2.receive_data(self._goaways.feed(data))
         except h2.exceptions.ProtocolError as error:
             self.flush()
             self._lost(f"not HTTP/2: {error}")
@@ -142,15 +177,23 @@ class GrpcConnection(asyncio.Protocol):
             return
         for event in events:
             self._event(event)
+        if self._goaways.last is not None and not self._going:
+            self._said_goodbye(self._goaways.last)
         self.flush()
+
+    def _said_goodbye(self, last: int) -> None:
+        """GOAWAY: calls that the upstream has begun go on, later ones it never looked at."""
+        self._going = True
+        for call in [call for stream_id, call in self.calls.items() if stream_id > last]:
+            call.lost(502, "the upstream said GOAWAY")
+        self.retire()
 
     def _event(self, event: h2.events.Event) -> None:
         if isinstance(event, h2.events.WindowUpdated):
             self._window(event.stream_id)
             return
-        if isinstance(event, h2.events.ConnectionTerminated):
-            self._going = True
-            return
+        if isinstance(event, h2.events.RemoteSettingsChanged) and not self.settled.done():
+            self.settled.set_result(None)
         call = self.calls.get(getattr(event, "stream_id", None) or 0)
         if call is not None:
             call.event(event)
@@ -165,6 +208,8 @@ class GrpcConnection(asyncio.Protocol):
 
     def _lost(self, reason: str) -> None:
         self.closed = True
+        if not self.settled.done():
+            self.settled.set_exception(ConnectionError(reason))
         for call in list(self.calls.values()):
             call.lost(502, reason)
 
@@ -262,7 +307,7 @@ class GrpcCall:
     def _answer(self, user: User, event: h2.events.ResponseReceived) -> None:
         headers = [(str(name), str(value)) for name, value in event.headers]
         status = int(dict(headers).get(":status", "502"))
-        answer = Answer(status, "", (1, 1), [])
+        answer = Answer(status, status_line(status), (1, 1), [])
         for name, value in headers:
             if name == "content-type":
                 value = with_charset(value)
@@ -302,7 +347,7 @@ class GrpcCall:
         self._timer.cancel()
         self.taken = None
         self._user = None
-        self._connection.calls.pop(self._stream_id, None)
+        self._connection.over(self._stream_id)
 
     def lost(self, status: int, reason: str) -> None:
         """No (whole) answer comes."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Any, Final
 
 from harness.emulators.apisix.proxy import nginx
 
 Field = tuple[str, str, str]  # (lower-case name, name, value)
+#: X-Forwarded-For as it came, the other fields' lines, and whole heads by what else is in them
+Written = tuple[str, str, dict[tuple[Any, ...], bytes]]
 
 #: Header lines that were seen before, read once: clients repeat themselves.
 KNOWN_LINES: Final = 8192
@@ -46,6 +48,8 @@ class Head:
     """
 
     __slots__ = (
+        "bodied",
+        "bodyless",
         "chunked",
         "expects",
         "fields",
@@ -62,6 +66,7 @@ class Head:
         "size",
         "target",
         "version",
+        "way",
         "written",
     )
 
@@ -82,8 +87,10 @@ class Head:
         self.fields = fields
         #: the fields with which the data plane begins, once it has made them
         self.outgoing: list[Field] | None = None
-        #: those as text for the upstream (see outgoing.py)
-        self.written: tuple[str, str] | None = None
+        #: those as text for the upstream, and whole heads that were made of them (see outgoing.py)
+        self.written: Written | None = None
+        #: what the handler found for requests with this head, and may find again
+        self.way: Any = None
         self.host = "_"
         self.named_host = ""
         self.forwarded = False
@@ -93,6 +100,9 @@ class Head:
         self.keep_alive = version == (1, 1)
         self.expects = False
         self.size = 0
+        #: a body follows; the answer has none
+        self.bodied = False
+        self.bodyless = method == "HEAD"
 
 
 class Refused(Exception):
@@ -194,6 +204,7 @@ def _weigh(head: Head, fields: list[Field]) -> None:
         raise Refused(400)
     if coding is not None:
         _transfer_encoding(head, coding)
+    head.bodied = head.chunked or bool(head.length)
 
 
 def _host(value: str) -> str:
@@ -215,10 +226,10 @@ def _connection(head: Head, value: str) -> None:
 
 
 def _length(value: str) -> int:
-    # ngx_atoof: digits alone, and not more of them than an off_t holds
-    if not value.isascii() or not value.isdigit() or int(value) > nginx.MAX_LENGTH:
-        raise Refused(400)
-    return int(value)
+    try:
+        return nginx.content_length(value)
+    except nginx.Bad as bad:
+        raise Refused(bad.status) from bad
 
 
 def _transfer_encoding(head: Head, value: str) -> None:

@@ -17,9 +17,12 @@ from harness.emulators.apisix.proxy.listener import Listener
 #: Pipelined bytes that are held while a request is being answered; more than that waits in the socket.
 HELD = 65536
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+#: lingering_timeout, in seconds
+LINGER = 5.0
 #: Heads are kept up to this length, and so many of them on each listener.
 LONGEST_KEPT = 1024
 MOST_KEPT = 1024
+FOREVER = float("inf")
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _FIRST = frozenset({"date", "content-type", "content-length"})
 
@@ -36,7 +39,9 @@ class ServerConnection(asyncio.Protocol):
         "_buffer",
         "_chunked",
         "_continued",
+        "_free",
         "_listener",
+        "_put",
         "_served",
         "_tunnel",
         "body",
@@ -68,6 +73,8 @@ class ServerConnection(asyncio.Protocol):
         self._advancing = False
         self._chunked = False
         self._continued = False
+        #: the next bytes are a request's first: nothing is under way, held or ending
+        self._free = False
         self.version = (1, 1)
         self._tunnel: Callable[[bytes], None] | None = None
         self.body: RequestBody | None = None
@@ -87,6 +94,7 @@ class ServerConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport: asyncio.Transport = transport  # type: ignore[assignment]
+        self._put = self.transport.write
         peer = transport.get_extra_info("peername") or ("127.0.0.1", 0)
         self.remote_addr, self.remote_port = peer[0], peer[1]
         here = transport.get_extra_info("sockname") or ("127.0.0.1", self._listener.port)
@@ -94,11 +102,16 @@ class ServerConnection(asyncio.Protocol):
         listener = self._listener
         if listener.scheme == "https":
             self.tls = transport.get_extra_info("ssl_object")
+            if self.certificate is not None and self.certificate.rejects(self.tls):
+                self.abort()
+                return
         listener.accepted += 1
         listener.connections.add(self)
         self.deadline = listener.now + listener.patience.client_header_timeout
         if self.tls is not None and self.tls.selected_alpn_protocol() == "h2":
             self._become_http2(b"")
+        else:
+            self._free = True
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._listener.gone(self)
@@ -111,8 +124,17 @@ class ServerConnection(asyncio.Protocol):
         self.state = None
 
     def data_received(self, data: bytes) -> None:
+        if self._free:
+            self._free = False
+            head = self._listener.heads.get(data)
+            if head is not None:
+                # by far the most requests: a head seen before, and nothing else
+                self._begin(head, b"")
+                return
         if self._tunnel is not None:
             self._tunnel(data)
+            return
+        if self.closing:
             return
         body = self.body
         if body is not None and not body.complete:
@@ -141,7 +163,8 @@ class ServerConnection(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self.write_blocked = False
-        self.deadline = float("inf")
+        if not self.closing:
+            self.deadline = FOREVER
         if self.unblocked is not None:
             self.unblocked()
 
@@ -178,24 +201,26 @@ class ServerConnection(asyncio.Protocol):
                 if len(heads) >= MOST_KEPT:
                     heads.clear()
                 heads[data[:end]] = head
+        self._begin(head, data[head.size :])
+        return True
+
+    def _begin(self, head: Head, rest: bytes) -> None:
+        """Begin a request; `rest` is what came behind its head."""
+        listener = self._listener
         self.head = head
         self.version = head.version
         self.busy = True
-        self.deadline = float("inf")
-        self._served += 1
-        self.keep_alive = (
-            head.keep_alive and self._served < listener.patience.keepalive_requests and not listener.draining
-        )
-        self.bodyless = head.method == "HEAD"
-        size = head.size
-        if head.length or head.chunked:
+        self.deadline = FOREVER
+        served = self._served = self._served + 1
+        self.keep_alive = head.keep_alive and served < listener.most_requests and not listener.draining
+        self.bodyless = head.bodyless
+        if head.bodied:
             self._buffer = b""
-            self._begin_body(head, data[size:])
+            self._begin_body(head, rest)
         else:
             self.body = None
-            self._buffer = data[size:] if len(data) > size else b""
+            self._buffer = rest
         listener.handler.request(self, head)
-        return True
 
     def _refuse(self, data: bytes, status: int) -> None:
         if data.startswith(PREFACE[:16]) and self._listener.http2 is not None:
@@ -209,11 +234,11 @@ class ServerConnection(asyncio.Protocol):
         self.head = Head("", "", "", "", (1, 1), [])
         self.busy = True
         self.keep_alive = False
-        self._buffer = b""
         self._listener.handler.refused(self, status)
 
     def _become_http2(self, data: bytes) -> None:
         assert self._listener.http2 is not None
+        self._listener.outbox.flush()
         protocol = self._listener.http2(self)
         self._listener.gone(self)
         self.transport.set_protocol(protocol)
@@ -230,7 +255,7 @@ class ServerConnection(asyncio.Protocol):
 
     def _body_complete(self, body: RequestBody) -> None:
         self._buffer = body.rest
-        self.deadline = float("inf")
+        self.deadline = FOREVER
         if not self.busy:
             # it was being thrown away after its answer
             self.body = None
@@ -239,10 +264,14 @@ class ServerConnection(asyncio.Protocol):
     def want_body(self, done: Callable[[RequestBody], None]) -> None:
         """Call `done` when the body is whole or known to be bad; at once when it is already."""
         assert self.body is not None
+        self.go_ahead()
+        self.body.when_complete(done)
+
+    def go_ahead(self) -> None:
+        """Somebody wants the body: a client that waits for it is told so."""
         if self.head.expects and not self._continued:
             self._continued = True
-            self.transport.write(CONTINUE)
-        self.body.when_complete(done)
+            self._write_now(CONTINUE)
 
     async def read_body(self, limit: int) -> bytes:
         """The whole body; raises ExitNow (413 when longer than `limit`, 400 for bad chunks)."""
@@ -289,9 +318,7 @@ class ServerConnection(asyncio.Protocol):
         data = head_bytes(line or status_line(status), fields, self._chunked, self.keep_alive)
         if not self.bodyless:
             data = self._joined(data, body, last)
-        self.transport.write(data)
-        if last:
-            self._end_of_answer()
+        self._write(data, last)
         return len(data)
 
     def send_unchanged(self, answer: Answer, own: list[Field], body: bytes, last: bool) -> int:
@@ -302,17 +329,16 @@ class ServerConnection(asyncio.Protocol):
         made = answer.sent.get(self.keep_alive)
         if made is None:
             made = answer.sent[self.keep_alive] = head_parts(answer.line, answer.shown, chunked, self.keep_alive)
-        data = made[0]
+        first, rest = made
         if own:
-            data += "".join([f"{name}: {value}\r\n" for _, name, value in own]).encode("latin-1", "replace")
-        data += made[1]
-        if chunked:
-            data = self._joined(data, body, last)
+            text = ""
+            for _, name, value in own:
+                text += f"{name}: {value}\r\n"
+            data = first + text.encode("latin-1", "replace") + rest
         else:
-            data += body
-        self.transport.write(data)
-        if last:
-            self._end_of_answer()
+            data = first + rest
+        data = self._joined(data, body, last) if chunked else data + body
+        self._write(data, last)
         return len(data)
 
     def _joined(self, head: bytes, body: bytes, last: bool) -> bytes:
@@ -334,10 +360,19 @@ class ServerConnection(asyncio.Protocol):
         return len(data)
 
     def _write(self, data: bytes, last: bool) -> None:
+        if not last:
+            self._write_now(data)
+            return
+        if data:
+            # nothing follows in this turn, unless it is put behind it
+            self._listener.outbox.put(self._put, data)
+        self._end_of_answer()
+
+    def _write_now(self, data: bytes) -> None:
+        """Write behind what may still be held."""
+        self._listener.outbox.flush()
         if data:
             self.transport.write(data)
-        if last:
-            self._end_of_answer()
 
     def _end_of_answer(self) -> None:
         self.busy = False
@@ -348,21 +383,41 @@ class ServerConnection(asyncio.Protocol):
             if not body.complete and self.keep_alive:
                 body.discard()
                 return
-            self.body = None
+            if body.complete:
+                self.body = None
         self._end_of_request()
 
     def _end_of_request(self) -> None:
-        if not self.keep_alive or self._listener.draining:
-            self.closing = True
-            self.transport.close()
+        listener = self._listener
+        if not self.keep_alive or listener.draining:
+            self._close_after_answer()
             return
-        self.deadline = self._listener.now + self._listener.patience.keepalive_timeout
-        if self._buffer:
+        self.deadline = listener.idle_until
+        if not self._buffer:
+            self._free = True
+        else:
             if len(self._buffer) > HELD:
                 self.transport.resume_reading()
-            self._advance()
+            if not self._advancing:
+                # the request that ended is logged before the next begins: it gives back what it held (limit-conn)
+                asyncio.get_running_loop().call_soon(self._advance)
 
     # -- the rest of a connection's life
+
+    def _close_after_answer(self) -> None:
+        """To close on what the client still sends would be a reset, and cost it the answer (lingering_close)."""
+        self._listener.outbox.flush()
+        self.closing = True
+        body = self.body
+        self.body = None
+        if ((body is None or body.complete) and not self._buffer) or not self.transport.can_write_eof():
+            self.transport.close()
+            return
+        if body is not None:
+            body.discard()
+        self._buffer = b""
+        self.deadline = self._listener.now + LINGER
+        self.transport.write_eof()
 
     def trail(self, fields: list[tuple[str, str]]) -> None:
         """Trailers of an upstream don't reach a client of HTTP/1."""
@@ -371,34 +426,39 @@ class ServerConnection(asyncio.Protocol):
         """The head of a 101; what follows goes through `tunnel`."""
         lines = [f"{name}: {value}\r\n" for _, name, value in fields]
         text = f"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: {upgrade}\r\n{''.join(lines)}\r\n"
-        self.transport.write(text.encode("latin-1", "replace"))
+        self._write_now(text.encode("latin-1", "replace"))
 
     def tunnel(self, receive: Callable[[bytes], None]) -> None:
         """Hand everything that comes from now on to `receive` (after a 101)."""
         self._tunnel = receive
-        self.deadline = float("inf")
+        self.deadline = FOREVER
         early, self._buffer = self._buffer, b""
         if early:
             receive(early)
 
     def timed_out(self) -> None:
-        """A deadline passed: nginx closes without a word."""
+        """A deadline passed: nginx closes without a word, and logs a 408 when a body was awaited."""
+        if self.busy and self.body is not None and not self.body.complete and self.state is not None:
+            self.state.timed_out()
         self.abort()
 
     def drain(self) -> None:
         """Close when nothing is under way, else after the answer."""
-        self.keep_alive = False
+        self._listener.outbox.flush()
+        self.keep_alive = self._free = False
         if not self.busy and not self._buffer and (self.body is None or self.body.complete):
             self.closing = True
             self.transport.close()
 
     def abort(self) -> None:
         """Cut the connection (an answer that can't be completed ends so)."""
+        self._listener.outbox.flush()
         self.closing = True
         self.transport.abort()
 
     def close(self) -> None:
         """Close once everything written is out."""
+        self._listener.outbox.flush()
         self.closing = True
         self.keep_alive = False
         self.transport.close()

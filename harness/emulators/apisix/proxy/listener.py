@@ -9,10 +9,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
+from harness.emulators.apisix.proxy.outbox import Outbox
+
 if TYPE_CHECKING:
     from harness.emulators.apisix.proxy.head import Head
     from harness.emulators.apisix.proxy.http1 import ServerConnection
-    from harness.emulators.apisix.proxy.http2 import Http2Connection, Http2Stream
+    from harness.emulators.apisix.proxy.http2 import Http2Connection
+    from harness.emulators.apisix.proxy.http2_stream import Http2Stream
+    from harness.emulators.apisix.proxy.tls_gate import TlsGate
 
 #: One request on a connection: an HTTP/1 connection, or a stream of an HTTP/2 one.
 Exchange: TypeAlias = "ServerConnection | Http2Stream"
@@ -62,8 +66,11 @@ class Listener:
         "heads",
         "host",
         "http2",
+        "idle_until",
         "loop",
+        "most_requests",
         "now",
+        "outbox",
         "patience",
         "port",
         "scheme",
@@ -73,7 +80,7 @@ class Listener:
         self.handler = handler
         self.scheme = scheme
         self.patience = patience or Patience()
-        self.connections: set[ServerConnection | Http2Connection] = set()
+        self.connections: set[ServerConnection | Http2Connection | TlsGate] = set()
         self.accepted = 0
         #: heads that were read before, by their bytes
         self.heads: dict[bytes, Head] = {}
@@ -83,6 +90,9 @@ class Listener:
         self.host = ""
         self.port = 0
         self.now = 0.0
+        #: when a connection that falls idle now has been so for too long
+        self.idle_until = self.patience.keepalive_timeout
+        self.most_requests = self.patience.keepalive_requests
         self._empty: asyncio.Event | None = None
         self._server: asyncio.Server | None = None
         self._sweep: asyncio.TimerHandle | None = None
@@ -95,17 +105,19 @@ class Listener:
     async def start(self, sock: socket.socket, factory: Callable[[], asyncio.Protocol]) -> None:
         """Accept on a bound socket."""
         self.loop = asyncio.get_running_loop()
+        self.outbox = Outbox(self.loop)
         self.host, self.port = sock.getsockname()[:2]
         self._server = await self.loop.create_server(factory, sock=sock, backlog=4096)
         self._look()
 
     def _look(self) -> None:
         self.now = self.loop.time()
+        self.idle_until = self.now + self.patience.keepalive_timeout
         for connection in [one for one in self.connections if one.deadline < self.now]:
             connection.timed_out()
         self._sweep = self.loop.call_later(SWEEP, self._look)
 
-    def gone(self, connection: ServerConnection | Http2Connection) -> None:
+    def gone(self, connection: ServerConnection | Http2Connection | TlsGate) -> None:
         """A connection ended."""
         self.connections.discard(connection)
         if self._empty is not None and not self.connections:

@@ -35,7 +35,7 @@ _METHOD_BAD: Final = re.compile(rb"[^A-Z_-]")
 _AUTHORITY: Final = re.compile(
     r"[A-Za-z][A-Za-z0-9+.-]*://(?P<host>\[[A-Fa-f0-9:.~_!$&'()*+,;=-]+\]|[A-Za-z0-9.-]*)(?::[0-9]*)?(?=[/?]|$)"
 )
-_VERSION: Final = re.compile(r"HTTP/([1-9][0-9]*)\.([0-9]{1,3}) *")
+_VERSION: Final = re.compile(r"HTTP/1\.([0-9]{1,3}) *")
 _NAME_BAD: Final = re.compile(r"[^A-Za-z0-9_-]")
 _NAME_FATAL: Final = re.compile(r"[\x00-\x20\x7f]")
 
@@ -127,15 +127,10 @@ def _target_and_version(rest: str) -> tuple[str, tuple[int, int]]:
         return target, (0, 9)
     match = _VERSION.fullmatch(tail)
     if not match:
-        if re.match(r"HTTP/([2-9]|[1-9][0-9])", tail):
+        if re.match(r"HTTP/([2-9]|1[0-9])", tail):
             raise Bad(505)
         raise Bad(400)
-    major, minor = int(match[1]), int(match[2])
-    if major > 1:
-        raise Bad(505)
-    if minor > 99:
-        raise Bad(400)
-    return target, (major, minor)
+    return target, (1, int(match[1]))
 
 
 def _line(method: str, target: str, version: tuple[int, int]) -> RequestLine:
@@ -181,6 +176,16 @@ def _field(line: str) -> tuple[str, str, str] | None:
     if _NAME_BAD.search(name):
         return None
     return name.lower(), name, value.strip(" ")
+
+
+def content_length(value: str) -> int:
+    """A Content-Length: digits alone, and no more of them than an off_t holds (ngx_atoof); raises Bad."""
+    if not value.isascii() or not value.isdigit():
+        raise Bad(400)
+    digits = value.lstrip("0") or "0"
+    if len(digits) > len(str(MAX_LENGTH)) or int(digits) > MAX_LENGTH:
+        raise Bad(400)
+    return int(digits)
 
 
 def valid_host(value: str) -> str | None:

@@ -24,7 +24,7 @@ _LONGEST = 65536
 class TlsGate(asyncio.Protocol):
     """One new connection on the TLS port."""
 
-    __slots__ = ("_certificates", "_hello", "_listener", "_on_refusal", "_transport")
+    __slots__ = ("_certificates", "_hello", "_listener", "_on_refusal", "_transport", "deadline")
 
     def __init__(self, listener: Listener, certificates: Certificates, on_refusal: Callable[[str], None]) -> None:
         self._listener = listener
@@ -34,6 +34,18 @@ class TlsGate(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport: asyncio.Transport = transport  # type: ignore[assignment]
+        self.deadline = self._listener.now + self._listener.patience.client_header_timeout
+        self._listener.connections.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._listener.gone(self)
+
+    def timed_out(self) -> None:
+        """No ClientHello came."""
+        self._transport.abort()
+
+    #: nothing was asked yet: there is nothing to wait for
+    drain = abort = timed_out
 
     def data_received(self, data: bytes) -> None:
         self._hello += data
@@ -49,12 +61,14 @@ class TlsGate(asyncio.Protocol):
 
     def _begin(self, name: str) -> None:
         """An unknown name, and none at all, end the handshake at once (ssl_client_hello_phase)."""
+        name = self._certificates.named(name)
         certificate = self._certificates.find(name)
         if certificate is None:
             self._on_refusal(f"failed to match any SSL certificate by SNI: {name}")
             self._transport.write(_UNRECOGNISED_NAME)
             self._transport.close()
             return
+        self._listener.gone(self)
         connection = ServerConnection(self._listener)
         connection.sni = name
         connection.certificate = certificate
@@ -83,6 +97,7 @@ class TlsGate(asyncio.Protocol):
 
     def _plain(self) -> None:
         """Plain HTTP on the TLS port has its own page."""
+        self._listener.gone(self)
         connection = ServerConnection(self._listener)
         self._transport.set_protocol(connection)
         connection.connection_made(self._transport)

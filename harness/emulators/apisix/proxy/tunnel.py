@@ -43,6 +43,7 @@ class Tunnel:
             self._upstream.transport.pause_reading()
 
     def _to_upstream(self, data: bytes) -> None:
+        self._upstream.stir()
         self._upstream.transport.write(data)
         if self._upstream.transport.get_write_buffer_size() > 65536:
             self._client.transport.pause_reading()

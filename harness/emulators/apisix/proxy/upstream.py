@@ -11,9 +11,13 @@ from harness.emulators.apisix.proxy import answer as answers
 from harness.emulators.apisix.proxy.answer import Answer, BadAnswer, NotHttp
 from harness.emulators.apisix.proxy.chunks import BadChunks, ChunkedDecoder
 from harness.emulators.apisix.proxy.grpc import GrpcPool
+from harness.emulators.apisix.proxy.outbox import Outbox
 from harness.emulators.apisix.proxy.target import Target as Target
 
 FOREVER = float("inf")
+#: What may wait to be written to an upstream before a body is held back
+HIGH_WATER = 65536
+_known = answers.known
 _IDLE, _HEAD, _LENGTH, _CHUNKED, _UNTIL_CLOSE, _TUNNEL = range(6)
 
 
@@ -49,19 +53,22 @@ class Keepalive:
 class Pool:
     """The kept connections to one target; the one used last is used next."""
 
-    __slots__ = ("idle", "keepalive", "loop", "opened", "target")
+    __slots__ = ("idle", "keepalive", "loop", "opened", "outbox", "target", "time")
 
-    def __init__(self, target: Target, keepalive: Keepalive, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, target: Target, keepalive: Keepalive, loop: asyncio.AbstractEventLoop, outbox: Outbox) -> None:
+        self.outbox = outbox
         self.target = target
         self.keepalive = keepalive
         self.loop = loop
+        self.time = loop.time
         self.idle: list[UpstreamConnection] = []
         self.opened = 0
 
     def take(self) -> UpstreamConnection | None:
         """A kept connection, or None."""
-        while self.idle:
-            connection = self.idle.pop()
+        idle = self.idle
+        while idle:
+            connection = idle.pop()
             if not connection.transport.is_closing():
                 return connection
         return None
@@ -75,7 +82,7 @@ class Pool:
                 target.host,
                 target.port,
                 ssl=target.tls,
-                server_hostname=(target.server_name or "") if target.tls else None,
+                server_hostname=(target.server_name or target.host) if target.tls else None,
             )
         self.opened += 1
         return connection
@@ -83,11 +90,14 @@ class Pool:
     def release(self, connection: UpstreamConnection) -> None:
         """Keep a connection whose answer is complete, unless it has served enough or there are plenty."""
         keepalive = self.keepalive
-        if connection.served >= keepalive.requests or len(self.idle) >= keepalive.size:
+        idle = self.idle
+        if connection.served >= keepalive.requests or len(idle) >= keepalive.size:
             connection.transport.close()
             return
-        self.idle.append(connection)
-        connection.rest(keepalive.idle_timeout)
+        idle.append(connection)
+        if keepalive.idle_timeout != connection.read_timeout:
+            # else the deadline of the request that it carried is as good
+            connection.watch(keepalive.idle_timeout)
 
     def forget(self, connection: UpstreamConnection) -> None:
         """A connection closed."""
@@ -111,6 +121,7 @@ class UpstreamConnection(asyncio.Protocol):
         "_decoder",
         "_left",
         "_mode",
+        "_put",
         "_timer",
         "_timer_at",
         "keep",
@@ -119,6 +130,7 @@ class UpstreamConnection(asyncio.Protocol):
         "served",
         "transport",
         "tunnel",
+        "uploading",
         "user",
     )
 
@@ -129,6 +141,8 @@ class UpstreamConnection(asyncio.Protocol):
         self.keep = True
         self.read_timeout = 60.0
         self.tunnel: Callable[[bytes], None] | None = None
+        #: the request's body isn't all sent: whatever is answered, nobody else may use the connection
+        self.uploading = False
         self._mode = _IDLE
         self._buffer = b""
         self._left = 0
@@ -142,6 +156,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport: asyncio.Transport = transport  # type: ignore[assignment]
+        self._put = self.transport.write
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._timer:
@@ -161,9 +176,15 @@ class UpstreamConnection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         mode = self._mode
         if mode == _HEAD:
+            if not self._buffer:
+                end = data.find(b"\r\n\r\n") + 4
+                answer = _known(data[:end])
+                if answer is not None and answer.length == len(data) - end and not self._bodyless and answer.final:
+                    self._whole(answer, data[end:])
+                    return
             self._head(data)
             return
-        self._deadline = self.pool.loop.time() + self.read_timeout
+        self._deadline = self.pool.time() + self.read_timeout
         if mode == _LENGTH:
             self._length(data)
         elif mode == _CHUNKED:
@@ -187,28 +208,51 @@ class UpstreamConnection(asyncio.Protocol):
 
     # -- the request
 
-    def request(self, user: User, data: bytes, bodyless: bool, read_timeout: float, now: float) -> None:
-        """Send a request (its head and its body); `bodyless` says that HEAD was asked, `now` is the loop's time."""
+    def request(
+        self, user: User, data: bytes, bodyless: bool, read_timeout: float, now: float, *, whole: bool = False
+    ) -> None:
+        """Send a request (its head and its body); `bodyless` says that HEAD was asked, `now` is the loop's time.
+
+        Nothing is written behind one that is `whole`.
+        """
         self.user = user
         self.served += 1
         self.keep = True
+        self.uploading = False
         self._bodyless = bodyless
         self._mode = _HEAD
         self.read_timeout = read_timeout
-        self.transport.write(data)
+        if whole:
+            self.pool.outbox.put(self._put, data)
+        else:
+            self.transport.write(data)
         self._deadline = deadline = now + read_timeout
         if deadline < self._timer_at:
             self._wake_at(deadline)
 
+    @property
+    def takes(self) -> bool:
+        """Whether most of what was written is out."""
+        return self.transport.get_write_buffer_size() <= HIGH_WATER
+
+    def upload(self, data: bytes, last: bool) -> None:
+        """More of the request's body. The upstream has its time for each piece; the client's is not its own."""
+        if data:
+            self.transport.write(data)
+        self.uploading = not last
+        if last or not self.takes:
+            self.watch(self.read_timeout)
+        else:
+            self._deadline = FOREVER
+
+    def stir(self) -> None:
+        """The tunnel's other side spoke: both have their time again (ngx_http_upstream_process_upgraded)."""
+        self._deadline = self.pool.time() + self.read_timeout
+
     def watch(self, seconds: float) -> None:
         """Give the connection that long from now."""
-        self._deadline = deadline = self.pool.loop.time() + seconds
+        self._deadline = deadline = self.pool.time() + seconds
         self._wake_at(deadline)
-
-    def rest(self, seconds: float) -> None:
-        """Idle from now on: the deadline of the last request is as good when it gave the same time."""
-        if seconds != self.read_timeout:
-            self.watch(seconds)
 
     def _wake_at(self, deadline: float) -> None:
         """One timer serves many requests, since most deadlines only move on."""
@@ -221,7 +265,7 @@ class UpstreamConnection(asyncio.Protocol):
     def _tick(self) -> None:
         self._timer = None
         self._timer_at = FOREVER
-        left = self._deadline - self.pool.loop.time()
+        left = self._deadline - self.pool.time()
         if left > 0.0005:
             if self._deadline < FOREVER:
                 self.watch(left)
@@ -251,22 +295,29 @@ class UpstreamConnection(asyncio.Protocol):
             return
         if parsed is None:
             self._buffer = data
-            self._deadline = self.pool.loop.time() + self.read_timeout
+            self._deadline = self.pool.time() + self.read_timeout
             return
         answer, size = parsed
         rest = data[size:]
-        length = answer.length
-        if length == len(rest) and not self._bodyless and answer.status >= 200:
-            # by far the most answers: whole, in one piece
-            self.keep = answer.keep_alive
-            self._complete()
-            user.answered(answer, rest, True)
-            return
         if answer.status < 200 and answer.status != 101:
             self._again(rest)
             return
         self.keep = answer.keep_alive
         self._frame(user, answer, rest)
+
+    def _whole(self, answer: Answer, body: bytes) -> None:
+        """By far the most answers: whole, in one piece, with a head seen before."""
+        user = self.user
+        assert user is not None
+        self.user = None
+        self._mode = _IDLE
+        self.keep = answer.keep_alive
+        if answer.keep_alive and not self.uploading:
+            # before the request goes on, so that it finds the connection
+            self.pool.release(self)
+        else:
+            self.transport.close()
+        user.answered(answer, body, True)
 
     def _again(self, rest: bytes) -> None:
         """An interim answer (100, 103) is passed over."""
@@ -290,11 +341,13 @@ class UpstreamConnection(asyncio.Protocol):
         """Choose how the body ends; most answers come whole, and are passed on whole."""
         length = answer.length
         if self._bodyless or answer.status in (204, 304):
+            # what follows can't be this answer's, and mustn't be the next one's
+            self.keep = self.keep and not rest
             self._complete()
             user.answered(answer, b"", True)
         elif answer.status == 101:
             self._mode = _TUNNEL
-            self._deadline = FOREVER
+            self.watch(self.read_timeout)
             user.answered(answer, rest, False)
         elif length is not None:
             if len(rest) >= length:
@@ -361,7 +414,7 @@ class UpstreamConnection(asyncio.Protocol):
         """The answer is whole: give the connection back before the request goes on, so that it finds it."""
         self.user = None
         self._mode = _IDLE
-        if self.keep:
+        if self.keep and not self.uploading:
             self.pool.release(self)
         elif not self.transport.is_closing():
             self.transport.close()
@@ -384,10 +437,13 @@ class UpstreamConnection(asyncio.Protocol):
 class Pools:
     """All pools of one worker."""
 
-    __slots__ = ("_grpc", "_pools", "loop")
+    __slots__ = ("_grpc", "_outbox", "_pools", "loop", "trusted")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, trusted: tuple[str, ...] = ("system",)) -> None:
+        """`trusted` are the authorities by which plugins' own requests are verified: files, "system" for its own."""
         self.loop = loop
+        self._outbox = Outbox(loop)
+        self.trusted = trusted
         self._grpc: dict[Target, GrpcPool] = {}
         self._pools: dict[Any, Pool] = {}
 
@@ -396,7 +452,7 @@ class Pools:
         key = (target, keepalive)
         pool = self._pools.get(key)
         if pool is None:
-            pool = self._pools[key] = Pool(target, keepalive, self.loop)
+            pool = self._pools[key] = Pool(target, keepalive, self.loop, self._outbox)
         return pool
 
     def grpc(self, target: Target) -> GrpcPool:

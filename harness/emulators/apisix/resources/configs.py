@@ -10,6 +10,7 @@ import yaml
 from harness.emulators.apisix import lua_json
 from harness.emulators.apisix.exchange import Request
 from harness.emulators.apisix.resources.kind import Desk, Kind, Occasion, Refused
+from harness.emulators.apisix.resources.operations import Crashed
 from harness.emulators.apisix.resources.registry import BY_DIRECTORY
 from harness.emulators.apisix.schema.wording import text, type_name
 from harness.emulators.apisix.store import KINDS
@@ -18,8 +19,11 @@ from harness.emulators.apisix.store import KINDS
 LARGEST_BODY = 1_572_864
 
 
-def read(request: Request, limit: int | None = LARGEST_BODY) -> Any:
-    """The configuration in a request, JSON or YAML, of at most `limit` bytes. Raises Refused."""
+def read(request: Request, limit: int | None = LARGEST_BODY, *, guarded: bool = True) -> Any:
+    """The configuration in a request, JSON or YAML, of at most `limit` bytes. Raises Refused.
+
+    Where it is not `guarded` against them, errors of YAML make the real gateway's Lua stumble: Crashed.
+    """
     size = len(request.body)
     if limit is not None and size > limit:
         too_large = f"request size {size} is greater than the maximum size {limit} allowed"
@@ -28,24 +32,27 @@ def read(request: Request, limit: int | None = LARGEST_BODY) -> Any:
         raise Refused("invalid request body: empty request body")
     try:
         if (request.headers.get("content-type") or "").startswith("application/yaml"):
-            return _yaml(request.body)
+            return _yaml(request.body, guarded)
         return lua_json.decode(request.body)
     except ValueError as error:
         raise Refused(f"invalid request body: {error}") from error
 
 
-def _yaml(raw: bytes) -> Any:
+def _yaml(raw: bytes, guarded: bool) -> Any:
     try:
         data = yaml.safe_load(raw)
     except yaml.YAMLError as error:
-        raise ValueError("invalid yaml request body") from error
+        raise (ValueError("invalid yaml request body") if guarded else Crashed) from error
     if not isinstance(data, (dict, list)):
         raise ValueError("invalid yaml request body")
     return data
 
 
-async def problems(data: Any, desk: Desk) -> list[dict[str, Any]]:
-    """Everything that is wrong with the configuration, in the order of the kinds. References are not looked up."""
+async def problems(data: Any, desk: Desk, *, indexed: bool = False) -> list[dict[str, Any]]:
+    """Everything that is wrong with the configuration, in the order of the kinds. References are not looked up.
+
+    `indexed` items may bring a modifiedIndex of their own.
+    """
     if not isinstance(data, dict):
         data = {}
     found: list[dict[str, Any]] = []
@@ -56,7 +63,7 @@ async def problems(data: Any, desk: Desk) -> list[dict[str, Any]]:
             found.append({"resource_type": directory, "error": error})
         items = data.get(directory)
         if isinstance(items, list):
-            found.extend(await _items(directory, items, desk))
+            found.extend(await _items(directory, items, desk, indexed))
     return found
 
 
@@ -81,12 +88,12 @@ def _without_index(item: Any) -> Any:
     return {name: value for name, value in item.items() if name != "modifiedIndex"} if isinstance(item, dict) else item
 
 
-async def _items(directory: str, items: list[Any], desk: Desk) -> list[dict[str, Any]]:
+async def _items(directory: str, items: list[Any], desk: Desk, indexed: bool) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     seen: set[str] = set()
     for index, item in enumerate(items):
         place = {"resource_type": directory, "resource_id": _name(item), "index": index}
-        reason = await item_problem(directory, item, desk)
+        reason = await item_problem(directory, _without_index(item) if indexed else item, desk)
         if reason is not None:
             found.append({**place, "error": reason})
         reason = duplicate(directory, item, seen)

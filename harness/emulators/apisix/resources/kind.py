@@ -37,6 +37,9 @@ class Desk:
     plugins: Catalogue
     keyring: Keyring
     auth_keys: AuthKeys
+    streams: Catalogue
+    #: xrpc.protocols of config.yaml
+    protocols: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         held = self.table.get("plugin_metadata")

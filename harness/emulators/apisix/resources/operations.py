@@ -26,10 +26,11 @@ class Crashed(Exception):
 class Operations:
     """The operations on one store."""
 
-    def __init__(self, store: Store, desk: Desk, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, store: Store, desk: Desk, now: Callable[[], float] = time.time, *, v2: bool = False) -> None:
         self._store = store
         self._desk = desk
         self._now = now
+        self._list = self._list_v2 if v2 else self._list_v3
 
     async def get(self, call: Call) -> Outcome:
         """One resource, or the list of its kind ({"list": …} still unfiltered)."""
@@ -41,7 +42,7 @@ class Operations:
             raise _not_found()
         return Outcome(200, self._shown(call.kind, pair))
 
-    async def _list(self, call: Call) -> Outcome:
+    async def _list_v3(self, call: Call) -> Outcome:
         pairs = await self._store.below(call.directory)
         if not pairs:
             raise _not_found()
@@ -53,20 +54,25 @@ class Operations:
             raise _not_found()
         return Outcome(200, {"list": items})
 
+    async def _list_v2(self, call: Call) -> Outcome:
+        """All below the directory, sub-resources too and nothing decrypted: v3 alone looks at what a list holds."""
+        pairs = await self._store.below(call.directory)
+        if not pairs:
+            raise _not_found()
+        items = [_as_stored(pair) for pair in pairs if not pair.key.endswith("/")]
+        where = {"directory": self._store.prefix + call.directory, "placeholder": len(items) < len(pairs)}
+        return Outcome(200, {"list": items, **where})
+
     def _shown(self, kind: Kind, pair: Pair) -> dict[str, Any]:
-        value = lua_json.decode(pair.value or b"")
+        shown = _as_stored(pair)
+        value = shown["value"]
         if isinstance(value, dict):
             if kind.directory == "ssls":
                 value.pop("key", None)
                 value.pop("keys", None)
             else:
                 self._reveal(kind, value)
-        return {
-            "key": pair.key,
-            "value": value,
-            "createdIndex": pair.created,
-            "modifiedIndex": pair.modified,
-        }
+        return shown
 
     def _reveal(self, kind: Kind, value: dict[str, Any]) -> None:
         """Plugins' fields are shown in plain; keys of certificates never."""
@@ -207,6 +213,15 @@ class Operations:
             created = previous.get("create_time") or now if isinstance(previous, dict) else now
         conf["create_time"] = created
         conf["update_time"] = now
+
+
+def _as_stored(pair: Pair) -> dict[str, Any]:
+    return {
+        "key": pair.key,
+        "value": lua_json.decode(pair.value or b""),
+        "createdIndex": pair.created,
+        "modifiedIndex": pair.modified,
+    }
 
 
 def _for_the_plane(kind: Kind, checked: Any, stored: dict[str, Any]) -> dict[str, Any] | None:

@@ -61,7 +61,15 @@ class Catalogue:
         reason = self._problem(name, conf, role)
         meta = conf.get("_meta")
         if reason is not None and not (isinstance(meta, dict) and meta.get("disable") is True):
-            return f"failed to check the configuration of plugin {name} err: {reason}"
+            return self.refusal(name, reason)
+        return self.meta_problem(name, meta)
+
+    def refusal(self, name: str, reason: str) -> str:
+        """What is said of a wrong configuration."""
+        return f"failed to check the configuration of plugin {name} err: {reason}"
+
+    def meta_problem(self, name: str, meta: Any) -> str | None:
+        """What is wrong with `_meta` beyond its schema, or None."""
         return _meta_problem(name, meta)
 
     def _problem(self, name: str, conf: dict[str, Any], role: str) -> str | None:

@@ -8,12 +8,14 @@ from typing import Any
 from harness.emulators.apisix.encryption import Keyring
 from harness.emulators.apisix.plugins.base import Plugin
 from harness.emulators.apisix.plugins.registry import BY_NAME
-from harness.emulators.apisix.resources.kind import Kind
+from harness.emulators.apisix.resources.duplicates import AuthKeys
+from harness.emulators.apisix.resources.kind import Desk, Kind
 from harness.emulators.apisix.resources.plugin_names import BY_DEFAULT, ON_DEMAND
 from harness.emulators.apisix.resources.plugins import Catalogue
 from harness.emulators.apisix.resources.registry import BY_DIRECTORY
+from harness.emulators.apisix.resources.stream_plugins import StreamCatalogue
 from harness.emulators.apisix.settings import Settings
-from harness.emulators.apisix.store import Prepare
+from harness.emulators.apisix.store import Prepare, Table
 
 
 def make_catalogue(settings: Settings, known: Mapping[str, type[Plugin]]) -> Catalogue:
@@ -27,16 +29,30 @@ def make_keyring(settings: Settings) -> Keyring:
     return Keyring(settings.keyring, fields=settings.encrypt_fields)
 
 
+def make_desk(table: Table, settings: Settings) -> Desk:
+    """What the checks of an Admin API on a table work with."""
+    return Desk(
+        table,
+        make_catalogue(settings, BY_NAME),
+        make_keyring(settings),
+        AuthKeys(table),
+        StreamCatalogue(settings.stream_plugins),
+        settings.xrpc_protocols,
+    )
+
+
 def make_prepare(settings: Settings) -> Prepare:
     """What a store asks about each value that it reads."""
-    return Preparation(make_catalogue(settings, BY_NAME), make_keyring(settings)).prepare
+    streams = StreamCatalogue(settings.stream_plugins)
+    return Preparation(make_catalogue(settings, BY_NAME), make_keyring(settings), streams).prepare
 
 
 class Preparation:
     """The checks of the data plane: schemas and plugins, but no references (config_etcd.lua with each checker)."""
 
-    def __init__(self, plugins: Catalogue, keyring: Keyring) -> None:
+    def __init__(self, plugins: Catalogue, keyring: Keyring, streams: Catalogue) -> None:
         self._plugins = plugins
+        self._streams = streams
         self._keyring = keyring
 
     def prepare(self, directory: str, id_: str, value: Any) -> dict[str, Any]:
@@ -53,7 +69,8 @@ class Preparation:
     def _prepare_resource(self, kind: Kind, value: dict[str, Any]) -> None:
         # only known to those that wrote it: how long it lives, what else an Admin API of another version adds
         reason = kind.validator.check(value) if kind.schema else None
-        reason = reason or self._plugins.check(value.get("plugins"), kind.plugin_role, skip_unknown=True)
+        plugins = self._streams if kind.directory == "stream_routes" else self._plugins
+        reason = reason or plugins.check(value.get("plugins"), kind.plugin_role, skip_unknown=True)
         if reason is not None:
             raise ValueError(reason)
         if kind.plugin_role != "metadata":

@@ -1,11 +1,12 @@
-"""Patterns and the `format` keyword: PCRE on bytes as APISIX runs it, done with Python's `re`."""
+"""Patterns and the `format` keyword: PCRE on bytes as APISIX runs it."""
 
 from __future__ import annotations
 
-import re
 import socket
 from collections.abc import Callable
 from functools import lru_cache
+
+from harness.emulators.apisix import pcre
 
 _NAMED_PATTERNS = {
     "email": r"^([A-Za-z0-9_\-\.])+\@([A-Za-z0-9_\-\.])+\.([A-Za-z]{2,4})$",
@@ -17,27 +18,20 @@ _NAMED_PATTERNS = {
     "uri": r"^[a-zA-Z][a-zA-Z0-9+\-.]*:[^\s]*$",
 }
 
-_POSIX_CLASSES = {
-    "[:alpha:]": "a-zA-Z",
-    "[:digit:]": "0-9",
-    "[:alnum:]": "a-zA-Z0-9",
-    "[:upper:]": "A-Z",
-    "[:lower:]": "a-z",
-    "[:space:]": r"\s",
-    "[:xdigit:]": "0-9A-Fa-f",
-}
-
 
 @lru_cache(maxsize=2048)
 def searcher(pattern: str) -> Callable[[str], bool]:
     """Whether a text contains a match; a pattern that does not compile matches nothing, as ngx.re.find answers."""
-    for name, members in _POSIX_CLASSES.items():
-        pattern = pattern.replace(name, members)
     try:
-        search = re.compile(pattern, re.ASCII).search
-    except re.error:
+        search = pcre.compile(pattern).search
+    except ValueError:
         return lambda value: False
-    return lambda value: search(value) is not None
+    return lambda value: search(value if value.isascii() else _bytes(value)) is not None
+
+
+def _bytes(text: str) -> str:
+    """Each byte as a character."""
+    return text.encode("utf-8", "surrogateescape").decode("latin-1")
 
 
 def _address(family: int) -> Callable[[str], bool]:

@@ -92,6 +92,8 @@ class FuzzyPusher:
         if exists == (key in self._served):
             return
         (self._served.add if exists else self._served.discard)(key)
+        if self._domain.service_watches.is_idle:
+            return
         text, clients = self._domain.service_watches.changed(named_service(key), exists)
         for client in clients:
             self._notices[client, text] = exists
@@ -108,6 +110,8 @@ class FuzzyPusher:
 
     def config_changed(self, key: ConfigKey) -> None:
         """The server can't tell a new configuration from a changed one: both are `CONFIG_CHANGED`."""
+        if self._domain.config_watches.is_idle:
+            return
         exists = self._domain.config.exists(key)
         text, clients = self._domain.config_watches.changed(named_config(key), exists)
         change = "CONFIG_CHANGED" if exists else CONFIG.deleted

@@ -20,6 +20,8 @@ MERGE_SECONDS = 0.005
 NAMING_ACK_SECONDS, CONFIG_ACK_SECONDS, CONFIG_TRIES = 5.0, 3.0, 50
 #: Seconds of silence until a client is asked whether it lives, and until it counts as dead then.
 SILENCE_SECONDS, DETECTION_SECONDS = 20.0, 5.0
+#: Seconds that a transport connection may take to become HTTP/2 (grpc-java's `handshakeTimeout`).
+HANDSHAKE_SECONDS = 20.0
 
 NOTIFY_NAMING, NOTIFY_CONFIG, DETECT = "NotifySubscriberRequest", "ConfigChangeNotifyRequest", "ClientDetectionRequest"
 
@@ -122,6 +124,7 @@ class Pusher:
         self._retry_naming()
         self._retry_config()
         self._detect_silent()
+        self._cut_half_open()
 
     def _retry_naming(self) -> None:
         overdue = self._connections.overdue(NAMING_ACK_SECONDS, (NOTIFY_NAMING,))
@@ -154,6 +157,12 @@ class Pusher:
             elif connection.probed is None and now - connection.last_active >= SILENCE_SECONDS:
                 connection.probed = now
                 self._connections.push(connection, DETECT, "internal", b"}", "alive?")
+
+    def _cut_half_open(self) -> None:
+        oldest = time.monotonic() - HANDSHAKE_SECONDS
+        for link in self._connections.links():
+            if not link.greeted and self._connections.of(link).last_active < oldest:
+                link.abort()
 
 
 def _subject(key: ServiceKey) -> str:

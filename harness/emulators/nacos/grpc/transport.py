@@ -22,6 +22,8 @@ MAX_MESSAGE = 10 * 1024 * 1024
 HIGH_WATER = 1 << 20
 #: How much of a stream's own window the quick way of reading uses up before it is given back.
 CREDIT = 1 << 18
+#: How many bytes of frames are taken at a time: a small request may have a large answer, and one read many requests.
+SLICE = 1024
 #: What every HTTP/2 client says first.
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
@@ -81,8 +83,9 @@ class Link(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._fd = -1
         self._reading = False
-        self._greeted = False
         self._rest = b""
+        #: Whether the client has said what every HTTP/2 client says first.
+        self.greeted = False
         #: Whether the transport holds so much that nothing more should be handed to it.
         self.full = False
 
@@ -94,7 +97,8 @@ class Link(asyncio.Protocol):
         self._transport.set_write_buffer_limits(high=HIGH_WATER)
         peer = transport.get_extra_info("peername")
         self.peer = (str(peer[0]), int(peer[1])) if peer else ("", 0)
-        self._fd = transport.get_extra_info("socket").fileno()
+        if transport.get_extra_info("sslcontext") is None:  # TLS has bytes of its own to write
+            self._fd = transport.get_extra_info("socket").fileno()
         self.h2.initiate_connection()
         self.h2.increment_flow_control_window(16 << 20)
         self.flush()
@@ -121,9 +125,14 @@ class Link(asyncio.Protocol):
             self._transport.resume_reading()
         for stream in list(self.streams.values()):
             stream.pump()
+        if self._rest and not self.full:
+            self.data_received(b"")
 
     def data_received(self, data: bytes) -> None:
         """Feed the frames; a client that breaks HTTP/2 loses its connection, nobody else does."""
+        if self.full:
+            self._rest += data
+            return
         self._reading = True
         try:
             self._feed(data)
@@ -139,9 +148,9 @@ class Link(asyncio.Protocol):
 
     def _feed(self, data: bytes) -> None:
         data = self._rest + data
-        if not self._greeted:
-            self._greeted = len(data) >= len(PREFACE) or not PREFACE.startswith(data)
-            if not self._greeted:
+        if not self.greeted:
+            self.greeted = len(data) >= len(PREFACE) or not PREFACE.startswith(data)
+            if not self.greeted:
                 self._rest = data
                 return
             self._pass_on(data[: len(PREFACE)])
@@ -154,7 +163,7 @@ class Link(asyncio.Protocol):
         What h2 does for such a frame costs four times as much as all the rest of an acknowledgement.
         """
         at, passed, end = 0, 0, len(data)
-        while end - at >= 9:
+        while end - at >= 9 and not self.full:
             length = int.from_bytes(data[at : at + 3], "big")
             after = at + 9 + length
             if length > self.h2.max_inbound_frame_size:
@@ -168,8 +177,18 @@ class Link(asyncio.Protocol):
                     passed = after
                     self._quick_data(stream, data[at + 9 : after])
             at = after
+            if at - passed >= SLICE and at < end:
+                self._pass_on(data[passed:at])
+                passed = at
+                self._flush_amid()
         self._rest = data[at:]
         self._pass_on(data[passed:at])
+
+    def _flush_amid(self) -> None:
+        """What was answered so far goes out: it shows whether the client takes it."""
+        self._reading = False
+        self.flush()
+        self._reading = True
 
     def _pass_on(self, data: bytes) -> None:
         for event in self.h2.receive_data(data) if data else ():
@@ -219,7 +238,7 @@ class Link(asyncio.Protocol):
         transport = self._transport
         assert transport is not None
         written = 0
-        if transport.get_write_buffer_size() == 0 and not transport.is_closing():
+        if self._fd >= 0 and transport.get_write_buffer_size() == 0 and not transport.is_closing():
             written = _write_now(self._fd, head, body)
         if written < size + 9:
             transport.write((head + body)[written:])

@@ -1,4 +1,4 @@
-"""Calls of v1 and v2 that a 3.0.3 as shipped answers with 410: what to ask instead, and behind which switch they are."""
+"""Calls of v1 and v2 that a 3.0.3 as shipped answers with 410: what to ask instead, and behind which switch it is."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.engines.images.offline import debian, emulators, etcd, nacos, stubs
+from harness.engines.images.offline import debian, emulators, etcd, link, nacos, stubs
 from harness.engines.images.recipes import Recipe
 from harness.engines.images.settings import BuildSettings
 
@@ -12,6 +12,7 @@ def catalogue(settings: BuildSettings) -> tuple[Recipe, ...]:
     return (
         *debian.recipes(settings),
         *etcd.recipes(),
+        *link.recipes(),
         *emulators.recipes(),
         *stubs.recipes(),
         *nacos.recipes(settings),

@@ -22,7 +22,7 @@ PRUNED_LOGS = ("var/log/bootstrap.log", "var/log/dpkg.log", "var/log/alternative
 
 
 def recipes(settings: BuildSettings) -> tuple[Recipe, ...]:
-    """base, jre, python-builder and java-builder."""
+    """base, jre, python-builder, java-builder and go-builder."""
     base = _upon(settings.base_image) if settings.base_image else _bootstrapped(settings.debian_mirror)
     jre = Recipe(
         name="jre",
@@ -47,7 +47,15 @@ def recipes(settings: BuildSettings) -> tuple[Recipe, ...]:
         sources=partial(_certificates, settings.ca_bundle),
         needs=("base",),
     )
-    return base, jre, builder, java
+    go = Recipe(
+        name="go-builder",
+        tag=pins.GO_BUILDER,
+        about=f"Go {pins.GO_VERSION} and this machine's registry certificates, for builder stages",
+        how=Dockerfile(dockerfile("go-builder"), {"BASE_IMAGE": pins.PYTHON_BUILDER, "GO_VERSION": pins.GO_VERSION}),
+        needs=("python-builder",),
+        on_request=True,
+    )
+    return base, jre, builder, java, go
 
 
 def _bootstrapped(mirror: str) -> Recipe:

@@ -28,6 +28,9 @@ PACKAGES = (
     "websockets",
 )
 
+#: The modules beside the emulators that they import, or that start them.
+GROUND = ("__init__", "__main__", "cli", "clock", "errors", "etcd_process", "ports", "processes", "wait", "warden")
+
 
 def recipes() -> tuple[Recipe, ...]:
     """nacos-emulator and apisix-emulator."""
@@ -48,9 +51,10 @@ def _recipe(component: str) -> Recipe:
 
 
 def _modules() -> Context:
-    """The ground floor and the emulators: what stands above them doesn't change their images."""
+    """The emulators, and of the ground floor what they and their command need: the rest doesn't change their images."""
     files = python_files("harness")
-    return {path: file for path, file in files.items() if path.count("/") == 1 or path.startswith("harness/emulators/")}
+    ground = {f"harness/{name}.py" for name in GROUND}
+    return {path: file for path, file in files.items() if path in ground or path.startswith("harness/emulators/")}
 
 
 def sources() -> Context:

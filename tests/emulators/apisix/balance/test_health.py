@@ -141,6 +141,8 @@ async def _probed(conf: dict[str, Any], answer: bytes) -> tuple[int | None, byte
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         seen.extend(await reader.readuntil(b"\r\n\r\n"))
+        length = seen.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]
+        seen.extend(await reader.readexactly(int(length or 0)))
         writer.write(answer)
         writer.close()
 
@@ -161,6 +163,11 @@ def test_the_request_on_the_wire() -> None:
     assert asyncio.run(_probed(conf, b"SSH-2.0\r\n"))[0] == 0
     with pytest.raises(ConnectionResetError):
         asyncio.run(_probed(conf, b""))
+
+
+def test_a_probe_may_have_a_method_and_a_body() -> None:
+    _, seen = asyncio.run(_probed({"http_method": "POST", "http_req_body": "{}"}, b"HTTP/1.1 200 OK\r\n\r\n"))
+    assert seen == b"POST / HTTP/1.1\r\nConnection: close\r\nHost: probe.test\r\nContent-Length: 2\r\n\r\n{}"
 
 
 def test_a_checker_outlives_changes_of_its_upstream_and_ends_with_its_checks() -> None:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from random import Random
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import unquote
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from harness.clock import ManualClock
 from harness.emulators.apisix.consumers import ConsumerEntry, ConsumerIndex
@@ -54,6 +60,9 @@ class MemoryStore:
             return init + by
         self.held[key] = (value + by, self.held[key][1])
         return value + by
+
+    def count(self, key: str, by: float, ttl: float) -> tuple[float, float]:
+        return self.incr(key, by, 0, ttl) or 0, self.ttl(key) or 0
 
     def ttl(self, key: str) -> float | None:
         if self.get(key) is None:
@@ -98,6 +107,10 @@ class MemoryScope:
 
     def stored(self, kind: str, id_: str) -> Mapping[str, Any] | None:
         return self.resources.get((kind, id_))
+
+    def stored_below(self, kind: str, id_: str, part: str) -> list[Mapping[str, Any]]:
+        below = f"{id_}/{part}/"
+        return [value for (held, key), value in self.resources.items() if held == kind and key.startswith(below)]
 
     def shared(self, name: str) -> MemoryStore:
         return self.stores.setdefault(name, MemoryStore(self.clock))
@@ -320,3 +333,27 @@ async def _deliver(
         # the sender still reads its answer
         await asyncio.gather(*(asyncio.all_tasks() - {asyncio.current_task()}))
     return got
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A certificate of nobody's trust, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "redis")])
+    now = datetime.datetime.now(datetime.UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    directory = tmp_path_factory.mktemp("tls")
+    (directory / "cert.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    private = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    (directory / "key.pem").write_bytes(key.private_bytes(serialization.Encoding.PEM, *private))
+    return directory / "cert.pem", directory / "key.pem"

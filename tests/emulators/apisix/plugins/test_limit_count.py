@@ -118,7 +118,7 @@ def test_metadata_names_the_headers(build, request_of, scope):
         ({"count": 0, "time_window": 60}, 'property "count" validation failed: value should match only one schema'),
         ({"count": 1}, "value should match only one schema, but matches none"),
         ({**UP, "policy": "redis"}, "then clause did not match"),
-        ({**UP, "policy": "redis", "redis_host": "127.0.0.1"}, "policy redis is not emulated"),
+        ({**UP, "policy": "redis"}, "then clause did not match"),
         ({"rules": [{"count": 1, "time_window": 1, "key": "a"}] * 2}, "duplicate key 'a' in rules"),
         ({"group": "g", "rules": []}, "group and rules cannot be specified at the same time"),
     ],
@@ -137,3 +137,10 @@ def test_count_with_rules_is_said_plainly(refusal):
     conf = {**UP, "rules": [{"count": 1, "time_window": 1, "key": "a"}]}
     problem = refusal(LimitCount, conf)
     assert LimitCount.reword(problem, conf) == "count/time_window and rules cannot be specified at the same time"
+
+
+@pytest.mark.parametrize("more", [{}, {"policy": "redis", "redis_host": "127.0.0.1"}])
+def test_a_group_with_variables_fails_as_upstream_does(more, build, request_of):
+    conf = {"count": "${http_most}", "time_window": 60, "group": f"variable {len(more)}"}
+    with pytest.raises(TypeError):
+        build(LimitCount, {**conf, **more}).access(request_of("/", headers={"Most": "3"}))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from harness.emulators.apisix.plugins.proxy_control import REQUEST_BUFFERING, ProxyControl
+from harness.emulators.apisix.plugins.proxy_control import ProxyControl
 
 
 @pytest.mark.parametrize(("conf", "gathers"), [({}, True), ({"request_buffering": False}, False)])
 def test_buffering(build, request_of, conf, gathers):
     ctx = request_of("/")
     build(ProxyControl, conf).rewrite(ctx)
-    assert ctx.notes[REQUEST_BUFFERING] is gathers
+    assert ctx.request_buffering is gathers
 
 
 def test_refused_configurations(refusal):

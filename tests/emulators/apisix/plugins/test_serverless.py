@@ -33,8 +33,19 @@ def test_a_status_and_a_body_end_the_request(lua, request_of):
 
 
 def test_say_and_exit_even_within_pcall(lua, request_of):
-    verdict = lua('pcall(function() ngx.say("said") ngx.exit(202) end) error("never")').access(request_of("/x"))
-    assert (verdict.status, verdict.body) == (202, b"said\n")
+    ctx = request_of("/x")
+    verdict = lua('pcall(function() ngx.say("said") ngx.exit(202) end) error("never")').access(ctx)
+    assert (verdict.status, verdict.body) == (202, None)
+    # the head went out with what was said
+    assert (ctx.said.status, ctx.said.body) == (200, b"said\n")
+
+
+def test_what_is_said_gathers_until_the_phase_is_over(build, request_of):
+    say = "return function() ngx.status = 201 ngx.print('a') ngx.say('b') end"
+    ctx = request_of("/x")
+    for functions in ([say, say], ["return function() ngx.say('c') end"]):
+        assert build(ServerlessPreFunction, {"functions": functions}).access(ctx) is None
+    assert (ctx.said.status, ctx.said.body) == (201, b"ab\nab\nc\n")
 
 
 def test_core_response_exit(lua, request_of):

@@ -42,23 +42,21 @@ class Upstream:
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
-        held = b""
+        held = bytearray()
         with connection:
             while True:
                 try:
-                    data = connection.recv(65536)
+                    size = _whole(held)
+                    while not size or len(held) < size:
+                        data = connection.recv(1 << 20)
+                        if not data:
+                            return
+                        held += data
+                        size = size or _whole(held)
                 except OSError:
                     return
-                if not data:
-                    return
-                held += data
-                if b"\r\n\r\n" not in held:
-                    continue
-                head, _, body = held.partition(b"\r\n\r\n")
-                length = _length(head)
-                if len(body) < length:
-                    continue
-                request, held = held[: len(head) + 4 + length], held[len(head) + 4 + length :]
+                request = bytes(held[:size])
+                del held[:size]
                 self.seen.append(request)
                 try:
                     if not self.script(self, connection, request):
@@ -73,11 +71,13 @@ class Upstream:
             connection.close()
 
 
-def _length(head: bytes) -> int:
-    for line in head.lower().split(b"\r\n"):
+def _whole(held: bytearray) -> int:
+    """The size of the request that `held` begins with, 0 when its head isn't whole."""
+    end = held.find(b"\r\n\r\n")
+    for line in bytes(held[: max(end, 0)]).lower().split(b"\r\n"):
         if line.startswith(b"content-length:"):
-            return int(line.split(b":")[1])
-    return 0
+            return end + 4 + int(line.split(b":")[1])
+    return end + 4 if end >= 0 else 0
 
 
 def says(answer: bytes, *, keep: bool = True) -> Script:

@@ -80,3 +80,17 @@ def test_any_bytes_are_judged(data: bytes) -> None:
         parse(b"HTTP/1.1 200 OK\r\n" + data + b"\r\n\r\n")
     except BadAnswer:
         return
+
+
+@pytest.mark.parametrize(
+    "line", [b"HTTP/1.1 2000 OK", b"HTTP/1.1 abc", b"HTTP/11111.1 200 OK", b"HTTP/ 200", b"HTTP/1.1"]
+)
+def test_a_line_that_is_no_status_line_is_no_http(line: bytes) -> None:
+    with pytest.raises(NotHttp):
+        parse(line + b"\r\nX: y\r\n\r\n")
+
+
+@pytest.mark.parametrize("value", [b"\xb2", b"9" * 30, b"9" * 5000, b"\t5", b"5,5", b"+5", b"-1", b""])
+def test_lengths_that_are_none(value: bytes) -> None:
+    with pytest.raises(BadAnswer):
+        parse(b"HTTP/1.1 200 OK\r\nContent-Length: " + value + b"\r\n\r\n")

@@ -143,6 +143,7 @@ def test_a_change_of_routes_under_traffic_fails_no_request(gateway: Any, upstrea
 
     asking = threading.Thread(target=ask)
     asking.start()
+    until(lambda: bool(statuses), 10, awaited="the first answer")
     for number in range(30):
         gateway.route("/change", node.node, desc=str(number))
     stop.set()
@@ -194,3 +195,41 @@ def test_pass_host(gateway: Any, upstream: Any, scheme: str) -> None:
     get(gateway, "/host", headers={"Host": "asked.test"})
     wanted = {"rewrite": "other.test", "node": node.node, "pass": "asked.test"}[scheme]
     assert f"Host: {wanted}\r\n".encode() in node.seen[0]
+
+
+def once(up: Upstream, to: socket.socket, request: bytes) -> bool:
+    """Answers the first request of a connection and hangs up on the second."""
+    if getattr(up, "answered", None) == to.fileno():
+        return False
+    up.answered = to.fileno()
+    to.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+    return True
+
+
+def test_a_kept_connection_that_was_closed_is_a_try_like_any_other(gateway: Any, upstream: Any) -> None:
+    # nginx would try again for nothing; OpenResty's balancer takes that back (ngx_http_lua_balancer_notify_peer)
+    gateway.route("/stale", upstream(once).node)
+    assert [get(gateway, "/stale").status_code for _ in range(4)] == [200, 502, 200, 502]
+
+
+@pytest.mark.parametrize(
+    ("conf", "statuses"),
+    [
+        ({"retries": 1}, "502, 502"),
+        ({"retries": 5}, "502, 502 :"),
+    ],
+)
+def test_a_try_for_which_no_node_is_left_is_told(gateway: Any, conf: dict[str, Any], statuses: str) -> None:
+    gateway.route("/tries", CLOSED, "127.0.0.1:7", upstream=conf)
+    answer = get(gateway, "/tries")
+    assert (answer.status_code, answer.headers["x-apisix-upstream-status"].strip()) == (502, statuses)
+
+
+def test_after_the_retry_timeout_it_is_the_balancers_502(gateway: Any, upstream: Any) -> None:
+    never = threading.Event()
+    slow = [upstream(lambda up, to, request: never.wait(5)).node for _ in range(3)]
+    timeout = {"connect": 1, "send": 1, "read": 0.2}
+    gateway.route("/late", *slow, upstream={"timeout": timeout, "retry_timeout": 0.1})
+    answer = get(gateway, "/late")
+    never.set()
+    assert (answer.status_code, answer.headers["x-apisix-upstream-status"].strip()) == (502, "504 :")

@@ -194,3 +194,10 @@ def test_a_thousand_requests_then_the_connection_ends(gateway: Any) -> None:
         connection.sendall(b"GET /none HTTP/1.1\r\nHost: h\r\n\r\n")
         assert b"Connection: close\r\n" in read_until(connection, b"0\r\n\r\n")
         assert _closed(connection)
+
+
+def test_a_refusal_is_read_by_a_client_that_still_sends(gateway: Any) -> None:
+    with gateway.connect() as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n")
+        connection.sendall(b"x" * 4_000_000)  # nobody reads it, but it must not cost the answer
+        assert connection.recv(65536).startswith(b"HTTP/1.1 400 Bad Request\r\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -54,6 +55,24 @@ def test_who_answers_the_question_stays(
     connection_id = client.set_up()
     until(lambda: len(client.pushed("ClientDetectionRequest")) >= 2, 5, awaited="the question, twice")
     assert connection_id in [one["id"] for one in nacos.connections()]
+
+
+@pytest.mark.parametrize("half", [b"", b"PRI * HTTP/2.0\r\n\r\nS"])
+def test_who_never_says_hello_is_cut(
+    grpc_client: Clients, nacos: NacosServer, monkeypatch: pytest.MonkeyPatch, half: bytes
+) -> None:
+    client = grpc_client()
+    client.set_up()
+    with socket.create_connection(("127.0.0.1", nacos.grpc_port)) as rude:
+        rude.settimeout(10)
+        rude.sendall(half)
+        monkeypatch.setattr(pushing, "HANDSHAKE_SECONDS", 0.0)
+        try:
+            while rude.recv(65536):
+                pass
+        except ConnectionResetError:
+            pass
+    assert client.ask("HealthCheckRequest")["success"]
 
 
 def test_a_client_is_asked_to_connect_anew(grpc_client: Clients, nacos: NacosServer) -> None:

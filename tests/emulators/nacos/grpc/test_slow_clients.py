@@ -131,7 +131,7 @@ def test_who_asks_and_does_not_read_is_not_read_from(
             greedy.socket.sendall(Deaf.call(stream, "ServiceQueryRequest", SERVICE))
     assert witness.ask("HealthCheckRequest")["success"]
     waiting = nacos.call(lambda node: [_waiting(link) for link in node.site.connections.links()])
-    assert max(waiting) < 64 << 20, waiting
+    assert max(waiting) < 16 << 20, waiting
 
 
 def test_a_subscriber_that_reads_again_gets_the_newest_state(

@@ -95,6 +95,10 @@ class Program:
         awaited = f"a subscriber's ports {ports}"
         self._until(lambda: set(self._last("hosts", "service", service, "ports") or ()) == ports, within, awaited)
 
+    def events(self) -> list[Json]:
+        """Everything that listeners, subscribers and watchers were told, oldest first."""
+        return list(self._events)
+
     def _last(self, event: str, key: str, name: str, field: str) -> Json:
         said = (e[field] for e in reversed(self._events) if e["event"] == event and e[key] == name)
         return next(said, None)

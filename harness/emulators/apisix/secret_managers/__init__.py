@@ -1,0 +1,1 @@
+"""Where $secret:// references lead: one file per manager, and the book of what they said."""
