@@ -117,6 +117,9 @@ def beta(call: Call, dialect: Dialect) -> Gray | None:
 def find_all(call: Call, dialect: Dialect, *, blur: bool) -> list[Entry]:
     """The entries that a search leaves."""
     request = call.request
+    if request.get("search") != "blur":  # the checker lets wild-cards pass only where they are asked for by name
+        names.check("dataId", request.get("dataId"))
+        names.check("group", request.get(dialect.group))
     query = Query(
         tenant_of(call, dialect),
         data_id=request.get("dataId"),

@@ -101,7 +101,7 @@ def matching(call: Call) -> list[Service]:
     """The services the catalog's filters leave; names match as parts or regular expressions."""
     request = call.request
     service, group = _filter(request.get("serviceNameParam")), _filter(request.get("groupNameParam"))
-    hide_empty = request.flag("hasIpCount", request.flag("ignoreEmptyService", False))
+    hide_empty = request.flag("ignoreEmptyService" if "/v3/" in request.path else "hasIpCount", False)
     return [
         one
         for one in in_namespace(call)

@@ -56,8 +56,10 @@ def _line(call: Call, entry: Entry, blur: bool) -> dict[str, Any]:
         call.domain.version.is_2,
     )
     if blur:
-        return {**line, "md5": None if is_2 or by_tags else line["md5"]}
-    return {**line, "encryptedDataKey": None, **({"md5": None, "type": None} if by_tags else {})}
+        told = {**line, "md5": None if is_2 or by_tags else line["md5"]}
+        return {**told, "encryptedDataKey": None} if by_tags else told
+    plain = {**line, "encryptedDataKey": None, "md5": None if is_2 else line["md5"]}
+    return {**plain, "md5": None, "type": None} if by_tags else plain
 
 
 def remove_many(call: Call) -> Response:

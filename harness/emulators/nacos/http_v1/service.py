@@ -117,18 +117,18 @@ def catalog_service(call: Call) -> Response:
                 "selector": dict(metadata.selector),
                 "metadata": dict(metadata.metadata),
             },
-            "clusters": [_cluster(service.key.grouped, name, one) for name, one in services.clusters(service).items()],
+            "clusters": [_cluster(call, key.grouped, name, one) for name, one in services.clusters(service).items()],
         }
     )
 
 
-def _cluster(service: str, name: str, settings: ClusterSettings) -> dict[str, Any]:
+def _cluster(call: Call, service: str, name: str, settings: ClusterSettings) -> dict[str, Any]:
     return {
         "name": name,
         "healthChecker": dict(settings.checker),
         "metadata": dict(settings.metadata),
         "defaultPort": 80,
-        "useIPPort4Check": settings.use_instance_port,
+        "useIPPort4Check" if call.domain.version.is_2 else "useIpPort4Check": settings.use_instance_port,
         "defaultCheckPort": settings.check_port,
         "serviceName": service,
     }

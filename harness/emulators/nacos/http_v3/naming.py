@@ -44,7 +44,10 @@ def service_list(call: Call) -> Any:
     if call.request.flag("withInstances", False):
         number, size = call.request.number("pageNo", 1), call.request.number("pageSize", 100)
         return [{**services.with_hosts(one), "namespaceId": one.key.namespace} for one in page(found, number, size)]
-    return page_object([services.summary(one) for one in found], call.request)
+    shown = page_object([services.summary(one) for one in found], call.request)
+    # a page too many where the last one is full, as the server counts
+    pages = len(found) // call.request.number("pageSize", 100) + 1 if found else 0
+    return {**shown, "pagesAvailable": pages}
 
 
 def subscribers(call: Call) -> dict[str, Any]:
