@@ -46,7 +46,9 @@ def test_admins_and_configuration(http: httpx.Client) -> None:
     data(http.post("/v3/admin/cs/config", data={**CONFIG, "content": "x", "desc": "first", "configTags": "a"}))
     found = data(http.get("/v3/admin/cs/config", params=CONFIG))
     assert (found["namespaceId"], found["content"], found["desc"], found["configTags"]) == ("public", "x", "first", "a")
-    [line] = data(http.get("/v3/admin/cs/config/list?dataId=d*&groupName=&pageNo=1&pageSize=9"))["pageItems"]
+    [line] = data(http.get("/v3/admin/cs/config/list?search=blur&dataId=d*&groupName=&pageNo=1&pageSize=9"))[
+        "pageItems"
+    ]
     assert "content" not in line
     data(http.post("/v3/admin/cs/config", data={**CONFIG, "content": "few"}, headers={"betaIps": "9.9.9.9"}))
     assert "9.9.9.9" in data(http.get("/v3/admin/cs/config/beta", params=CONFIG))["grayRule"]
