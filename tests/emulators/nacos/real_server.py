@@ -37,8 +37,8 @@ class RealServer:
 
     def _remove(self, group: str, name: str) -> None:
         service = {"serviceName": name, "groupName": group}
-        listed = self._client.get("/v1/ns/instance/list", params=service).json()
-        for host in listed["hosts"]:
+        listed = self._client.get("/v1/ns/instance/list", params=service)
+        for host in listed.json()["hosts"] if listed.is_success else ():
             place = {"ip": host["ip"], "port": host["port"], "clusterName": host["clusterName"]}
             ephemeral = {"ephemeral": str(host["ephemeral"]).lower()}
             self._client.delete("/v1/ns/instance", params={**service, **place, **ephemeral})
