@@ -159,13 +159,30 @@ def serve_nacos(
         str | None, typer.Option(metavar="USER:PASSWORD", envvar="HARNESS_NACOS_AUTH", help="switch authentication on")
     ] = None,
     data_dir: Annotated[Path | None, typer.Option(help="keep the state here; in memory without it")] = None,
+    console_port: Annotated[int | None, typer.Option(help="open the console's own port of 3.x too")] = None,
+    nacos_version: Annotated[
+        str | None, typer.Option(help="mimic 2.5.1, or 3.0.3 as shipped; without it the calls of all are answered")
+    ] = None,
+    server_identity: Annotated[
+        str | None, typer.Option(metavar="HEADER:VALUE", envvar="HARNESS_NACOS_SERVER_IDENTITY", help="opens all calls")
+    ] = None,
 ) -> None:
     """Run the Nacos emulator alone; prints `ready {addresses}`, stops on SIGTERM."""
     from harness.emulators.nacos.grpc.tls import tls_of
     from harness.emulators.nacos.serve import run
 
-    tls = tls_of(grpc_cert, grpc_key, grpc_client_ca)
-    raise typer.Exit(run(host=host, port=port, grpc_port=grpc_port, auth=auth, data_dir=data_dir, grpc_tls=tls))
+    code = run(
+        host=host,
+        port=port,
+        grpc_port=grpc_port,
+        auth=auth,
+        data_dir=data_dir,
+        grpc_tls=tls_of(grpc_cert, grpc_key, grpc_client_ca),
+        console_port=console_port,
+        version=nacos_version,
+        server_identity=server_identity,
+    )
+    raise typer.Exit(code)
 
 
 @serve.command(

@@ -54,7 +54,7 @@ def test_instances(nacos):
 
 
 def test_a_wrong_password_is_told(server):
-    with pytest.raises(RemoteError, match="403"):
+    with pytest.raises(RemoteError, match=r"/v1/auth/login was refused: 500"):  # a 3.0.3 refuses so
         NacosClient(server.http_url, username="nacos", password="wrong").config("a")
 
 

@@ -8,9 +8,12 @@ import sys
 
 from harness.emulators.nacos.grpc.tls import tls_of
 from harness.emulators.nacos.serve import run
+from harness.emulators.nacos.version import VERSIONS
 
 #: USER:PASSWORD; a command line would be everybody's to read.
 AUTH = "HARNESS_NACOS_AUTH"
+#: HEADER:VALUE by which servers know each other.
+IDENTITY = "HARNESS_NACOS_SERVER_IDENTITY"
 
 
 def main() -> int:
@@ -24,6 +27,8 @@ def main() -> int:
     parser.add_argument("--grpc-client-ca")
     parser.add_argument("--data-dir")
     parser.add_argument("--control-from", action="append", metavar="CIDR", default=[])
+    parser.add_argument("--console-port", type=int)
+    parser.add_argument("--nacos-version", choices=[name for name in VERSIONS if name])
     given = parser.parse_args()
     return run(
         host=given.host,
@@ -33,6 +38,9 @@ def main() -> int:
         auth=os.environ.get(AUTH),
         data_dir=given.data_dir,
         control_from=given.control_from,
+        console_port=given.console_port,
+        version=given.nacos_version,
+        server_identity=os.environ.get(IDENTITY),
     )
 
 

@@ -20,10 +20,9 @@ from harness.emulators.nacos.naming import snapshot as naming_snapshot
 from harness.emulators.nacos.naming.beats import Beats
 from harness.emulators.nacos.naming.model import ServiceKey
 from harness.emulators.nacos.naming.registry import Registry
+from harness.emulators.nacos.version import EVERYTHING, Version
 from harness.emulators.nacos.watches import Named, Watches
 
-#: The version whose behaviour is emulated, as `server/state` tells it.
-VERSION = "3.1.0"
 DEFAULT_USER = ("nacos", "nacos")
 
 
@@ -55,9 +54,19 @@ class Snapshot(NamedTuple):
 class Domain:
     """Naming, configuration, accounts and namespaces of one server. All times come from `clock`."""
 
-    def __init__(self, clock: Clock, *, auth: str | None = None, token_secret: str = "") -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        auth: str | None = None,
+        token_secret: str = "",
+        identity: tuple[str, str] = ("", ""),
+        version: Version = EVERYTHING,
+    ) -> None:
         self.clock = clock
+        self.version = version
         self.registry = Registry(clock)
+        self.registry.all_ips = version.all_ips
         self.beats = Beats(self.registry)
         self.config = ConfigStore(clock)
         self.listeners = Listeners()
@@ -66,7 +75,7 @@ class Domain:
         self.config_watches = Watches(clock, self._configs, config_text)
         self.accounts = Accounts()
         self.namespaces = Namespaces()
-        self.gate = Gate(self.accounts, Tokens(clock, secret=token_secret), enabled=auth is not None)
+        self.gate = Gate(self.accounts, Tokens(clock, secret=token_secret), auth is not None, *identity, version)
         user, password = split_auth(auth)
         self.accounts.create_user(user, password, admin=True)
 
@@ -124,6 +133,16 @@ def config_text(named: Named) -> str:
     """`dataId+group+namespace`, with `+` and `%` escaped (`GroupKey2`)."""
     parts = (named.name, named.group, named.namespace)
     return "+".join(part.replace("%", "%25").replace("+", "%2B") for part in parts)
+
+
+def split_identity(identity: str | None) -> tuple[str, str]:
+    """(header, value) of `header:value`, blanks for None; raises ValueError if it has no such form."""
+    if identity is None:
+        return ("", "")
+    header, separator, value = identity.partition(":")
+    if not (header and separator and value):
+        raise ValueError("the server identity is given as header:value")
+    return header, value
 
 
 def split_auth(auth: str | None) -> tuple[str, str]:

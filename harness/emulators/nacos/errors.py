@@ -59,9 +59,38 @@ class NacosError(Exception):
 class MissingParameter(NacosError):
     """A required parameter did not come; each API family words this its own way."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, kind: str = "String") -> None:
         self.name = name
-        super().__init__(400, f"Required parameter '{name}' type String is not present", 10000)
+        self.kind = kind
+        super().__init__(400, f"Required parameter '{name}' type {kind} is not present", 10000)
+
+
+class Unbound(MissingParameter):
+    """A parameter that the web framework binds did not come; naming v1 words this unlike what it looks up itself."""
+
+
+class Filtered(NacosError):
+    """Refused by a filter before any controller: Spring's own error JSON in every API family."""
+
+    def __init__(self, status: int, detail: str) -> None:
+        super().__init__(status, detail, 20002)
+
+
+class Unreadable(Filtered):
+    """A parameter that the checker's filter fails to read; the filters around it tell so in their own words."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(500, detail)
+
+
+class Unconvertible(NacosError):
+    """A parameter that the web framework can't turn into its Java type."""
+
+    def __init__(self, name: str, kind: str, value: str) -> None:
+        self.name = name
+        self.kind = kind
+        self.why = f'For input string: "{value}"'
+        super().__init__(400, self.why, 20002)
 
 
 class IllegalParameter(NacosError):

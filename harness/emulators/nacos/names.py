@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from harness.emulators.nacos.errors import IllegalParameter, invalid
+from harness.emulators.nacos.errors import Filtered, IllegalParameter, invalid
 
 PUBLIC = "public"
 DEFAULT_GROUP = "DEFAULT_GROUP"
@@ -16,6 +16,7 @@ _PLAIN = re.compile(r"[0-9a-zA-Z\-_:.]+")
 _CLUSTER = re.compile(r"[0-9a-zA-Z\-_]+")
 _INSTANCE_CLUSTER = re.compile(r"[0-9a-zA-Z-]+")
 _NAMESPACE = re.compile(r"[\w-]+")
+_SHOWN = re.compile(r"[^@#$%^&*]+")
 _IP = re.compile(r"[^\s一-龥]+")
 
 #: parameter → (pattern or None, longest value)
@@ -28,6 +29,18 @@ _RULES: dict[str, tuple[re.Pattern[str] | None, int]] = {
     "dataId": (_PLAIN, 256),
     "clusterName": (_CLUSTER, 64),
     "ip": (_IP, 128),
+    "namespaceShowName": (_SHOWN, 256),
+}
+
+
+#: What the filter that reads service names answers.
+_UNNAMED = "Service name filter error,caused: Param 'serviceName' is illegal, {};"
+#: How the checker calls a parameter where that is not its name.
+_TOLD = {
+    "namespaceId": "namespaceId/tenant",
+    "tenant": "namespaceId/tenant",
+    "groupName": "group",
+    "clusterName": "cluster",
 }
 
 
@@ -35,9 +48,13 @@ def check(name: str, value: str) -> None:
     """Refuse a value as the server's parameter checker does; raises NacosError (400)."""
     pattern, longest = _RULES[name]
     if len(value) > longest:
-        raise IllegalParameter(f"Param '{name}' is illegal, the param length should not exceed {longest}.")
+        raise IllegalParameter(
+            f"Param '{_TOLD.get(name, name)}' is illegal, the param length should not exceed {longest}."
+        )
     if value and pattern is not None and not pattern.fullmatch(value):
-        raise IllegalParameter(f"Param '{name}' is illegal, illegal characters should not appear in the param.")
+        raise IllegalParameter(
+            f"Param '{_TOLD.get(name, name)}' is illegal, illegal characters should not appear in the param."
+        )
 
 
 def check_clusters(clusters: str) -> None:
@@ -55,16 +72,20 @@ def check_instance_cluster(cluster: str) -> None:
 
 
 def check_port(value: str) -> int:
-    """Read a port; raises NacosError (400) with the text of Java's parser for what is not a number."""
-    port = to_int(value)
-    if not 0 <= port <= 65535:
+    """Read a port; raises IllegalParameter."""
+    if not is_int(value) or not 0 <= int(value) <= 65535:
         raise IllegalParameter("Param 'port' is illegal, the value should be between 0 and 65535.")
-    return port
+    return int(value)
+
+
+def is_int(value: str) -> bool:
+    """Whether Java reads this as an integer."""
+    return re.fullmatch(r"[+-]?[0-9]{1,18}", value) is not None
 
 
 def to_int(value: str) -> int:
     """Read an integer; raises NacosError (400) in the words of Java's NumberFormatException."""
-    if not re.fullmatch(r"[+-]?[0-9]{1,18}", value):
+    if not is_int(value):
         raise invalid(f'For input string: "{value}"')
     return int(value)
 
@@ -104,11 +125,10 @@ def grouped(group: str, name: str) -> str:
 def split_grouped(service: str, group: str | None = None) -> tuple[str, str]:
     """(group, plain name) of a service parameter; a group inside the name wins over the parameter."""
     if service.startswith(SPLITTER):
-        raise invalid(
-            "Service name filter error, Param 'serviceName' is illegal, "
-            f"it should be format as 'groupName{SPLITTER}serviceName'"
-        )
+        raise Filtered(400, _UNNAMED.format("groupName can't be empty"))
     if SPLITTER in service:
         head, _, tail = service.partition(SPLITTER)
+        if not tail:
+            raise Filtered(400, _UNNAMED.format(f"it should be format as 'groupName{SPLITTER}serviceName'"))
         return head, tail
     return group.strip() if group and group.strip() else DEFAULT_GROUP, service

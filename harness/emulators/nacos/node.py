@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 from harness.clock import Clock, ShiftedClock
 from harness.emulators.nacos import http_v1, http_v2, http_v3
 from harness.emulators.nacos.controls import Controls
-from harness.emulators.nacos.domain import Domain, Identity
+from harness.emulators.nacos.domain import Domain, Identity, split_identity
 from harness.emulators.nacos.faults import Faults
 from harness.emulators.nacos.grpc.connections import Connections
 from harness.emulators.nacos.grpc.fuzzy_pushing import FuzzyPusher
@@ -27,6 +27,7 @@ from harness.emulators.nacos.http.router import Router
 from harness.emulators.nacos.ports import listen, listen_pair
 from harness.emulators.nacos.site import Site
 from harness.emulators.nacos.udp import UdpPusher
+from harness.emulators.nacos.version import version_of
 from harness.errors import SpecError
 
 if TYPE_CHECKING:
@@ -54,6 +55,10 @@ class Settings:
     grpc_tls: Tls | None = None
     #: the networks (CIDR) besides the loopback from which the harness's own end-points may be asked
     control_from: tuple[str, ...] = ()
+    #: one of `version.VERSIONS`; None answers the calls of all versions
+    version: str | None = None
+    #: `header:value` by which servers know each other: who sends it is asked for nothing else
+    server_identity: str | None = None
 
     def __post_init__(self) -> None:
         if self.auth is None and not control.is_loopback("127.0.0.1" if self.host == "localhost" else self.host):
@@ -67,7 +72,13 @@ class Node:
 
     def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
         self._settings = settings
-        domain = Domain(clock or ShiftedClock(), auth=settings.auth, token_secret=settings.token_secret)
+        domain = Domain(
+            clock or ShiftedClock(),
+            auth=settings.auth,
+            token_secret=settings.token_secret,
+            identity=split_identity(settings.server_identity),
+            version=version_of(settings.version),
+        )
         self._disk = _open_disk(settings.data_dir, domain) if settings.data_dir else None
         self._grpc_context = settings.grpc_tls.context() if settings.grpc_tls else None
         self._http_socket, self._grpc_socket = listen_pair(settings.host, settings.port, settings.grpc_port)

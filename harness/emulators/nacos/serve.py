@@ -28,13 +28,16 @@ def run(
     console_port: int | None = None,
     grpc_tls: Tls | None = None,
     control_from: Sequence[str] = (),
+    version: str | None = None,
+    server_identity: str | None = None,
     ready: Ready | None = None,
 ) -> int:
     """Serve until SIGTERM or SIGINT and return the exit code 0.
 
     When the ports answer, `ready` is called with {"http": "http://host:port", "grpc": "host:port"} (and "console" where
     `console_port` asked for the console's own port of 3.x); without it one line `ready {...}` is printed. `data_dir`
-    keeps configuration, persistent instances, namespaces and accounts over restarts.
+    keeps configuration, persistent instances, namespaces and accounts over restarts. `version` and `server_identity`
+    are those of `NacosServer`.
     Raises SpecError for what can't be had (a taken port, auth off beyond the loopback).
     """
     calm_collector()
@@ -47,6 +50,8 @@ def run(
         console_port=console_port,
         grpc_tls=grpc_tls,
         control_from=tuple(control_from),
+        version=version,
+        server_identity=server_identity,
     )
     uvloop.run(_serve(settings, ready or _print_ready))
     return 0

@@ -26,7 +26,9 @@ class NacosServer:
     `auth` is `user:password`, None turns authentication off (the user `nacos`/`nacos` can log in all the same).
     With `port` 0 a free port is taken whose port + 1000 is free for gRPC. `clock` (default: one that `advance` moves)
     times heart-beats, tokens and stamps. `data_dir` keeps configuration, persistent instances, namespaces and accounts
-    over restarts; `console_port` (0: a free one) opens the console's own port of 3.x.
+    over restarts; `console_port` (0: a free one) opens the console's own port of 3.x. `version` is the server to
+    mimic, `2.5.1` or `3.0.3` as shipped; by default the calls of all versions are answered. Who sends the
+    `server_identity` (`header:value`) is asked for no token.
     Raises SpecError for what can't be had.
     """
 
@@ -40,6 +42,8 @@ class NacosServer:
         clock: Clock | None = None,
         data_dir: str | Path | None = None,
         console_port: int | None = None,
+        version: str | None = None,
+        server_identity: str | None = None,
     ) -> None:
         self._settings = Settings(
             host,
@@ -49,6 +53,8 @@ class NacosServer:
             grpc_tls=grpc_tls,
             data_dir=Path(data_dir) if data_dir is not None else None,
             console_port=console_port,
+            version=version,
+            server_identity=server_identity,
         )
         self._clock = clock
         self._node: Node | None = None

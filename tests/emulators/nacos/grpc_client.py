@@ -98,6 +98,7 @@ def payload(kind: str, body: Any, headers: dict[str, str] | None = None) -> Any:
     """A message; a `bytes` body goes as it is."""
     message = Payload()
     message.metadata.type = kind
+    message.metadata.clientIp = "127.0.0.1"  # as all SDKs do
     message.metadata.headers.update(headers or {})
     message.body.value = body if isinstance(body, bytes) else json.dumps(body).encode()
     return message

@@ -114,11 +114,9 @@ class Accounts:
     # -- permissions -------------------------------------------------------------------------------------------------
 
     def add_permission(self, permission: Permission) -> None:
-        """Grant; raises NacosError (400) for an unknown role or a bad action."""
+        """Grant, whatever the action says; raises NacosError (400) for an unknown role."""
         if not any(role == permission.role for role, _ in self.state.roles):
             raise invalid(f"role {permission.role} not found!")
-        if permission.action not in {"r", "w", "rw"}:
-            raise invalid(f"invalid action: {permission.action}")
         if permission not in self.state.permissions:
             self.state.permissions.append(permission)
         self.written()
@@ -128,20 +126,25 @@ class Accounts:
         self.state.permissions = [one for one in self.state.permissions if one != permission]
         self.written()
 
-    def allows(self, user: str, action: str, resource: str) -> bool:
-        """Whether one of the user's roles may do `action` (`r` or `w`) on `namespace:group:type/name`."""
+    def allows(self, user: str, action: str, resource: str, public: str = "public") -> bool:
+        """Whether one of the user's roles may do `action` (`r` or `w`) on `namespace:group:type/name`.
+
+        A permission's blank namespace is `public`, which 2.x keeps blank.
+        """
         if self.is_admin(user):
             return True
         roles = {role for role, owner in self.state.roles if owner == user}
         return any(
-            one.role in roles and action in one.action and _pattern(one.resource).fullmatch(resource) is not None
+            one.role in roles
+            and action in one.action
+            and _pattern(one.resource, public).fullmatch(resource) is not None
             for one in self.state.permissions
         )
 
 
 @lru_cache(maxsize=1024)
-def _pattern(resource: str) -> re.Pattern[str]:
-    text = f"public{resource}" if resource.startswith(":") else resource
+def _pattern(resource: str, public: str) -> re.Pattern[str]:
+    text = f"{public}{resource}" if resource.startswith(":") else resource
     return re.compile(".*".join(re.escape(part) for part in text.split("*")))
 
 

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from harness.emulators.nacos.errors import invalid
+from harness.emulators.nacos.errors import NacosError, invalid
 
 TYPES = ("text", "json", "xml", "yaml", "html", "properties", "toml", "unset")
 MAX_CONTENT = 10 * 1024 * 1024
@@ -118,6 +118,30 @@ def check_content(content: str) -> None:
         raise invalid(f"content is blank : {content}")
     if len(content) > MAX_CONTENT:
         raise invalid(f"invalid content, over {MAX_CONTENT}")
+
+
+class RefusedField(NacosError):
+    """A describing field of a publication is too long."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(400, detail, 20002)
+
+
+#: `ParamUtils.checkParam(configAdvanceInfo)`: field → longest value.
+LONGEST = {"desc": 128, "use": 32, "effect": 32, "type": 32, "schema": 32768}
+MAX_TAGS, MAX_TAG = 5, 64
+
+
+def check_draft(draft: Draft) -> None:
+    """Refuse describing fields as `ParamUtils` does; raises RefusedField (400)."""
+    tags = (draft.tags or "").split(",")
+    if len(tags) > MAX_TAGS:
+        raise RefusedField(f"too much config_tags, over {MAX_TAGS}")
+    if any(len(tag) > MAX_TAG for tag in tags):
+        raise RefusedField(f"too long tag, over {MAX_TAG}")
+    for name, longest in LONGEST.items():
+        if len(getattr(draft, name) or "") > longest:
+            raise RefusedField(f"too long {name}, over {longest}")
 
 
 def check_tag(tag: str) -> None:

@@ -15,6 +15,7 @@ from harness.emulators.nacos.config.model import (
     Gray,
     Record,
     check_content,
+    check_draft,
     check_key,
     check_tag,
     digest,
@@ -101,6 +102,7 @@ class ConfigStore:
         """Store a configuration or a variant of it; raises NacosError (400), or CasFailed if `cas` does not match."""
         check_key(key)
         check_content(draft.content)
+        check_draft(draft)
         if beta_ips.strip():
             return self._publish_beta(key, draft, cas, beta_ips)
         if tag.strip():
@@ -143,14 +145,14 @@ class ConfigStore:
             content=draft.content,
             md5=digest(draft.content),
             type=draft.type if draft.type in TYPES else "text",
-            app_name=draft.app_name,
-            desc=_kept(draft.desc, before.desc if before else None),
-            use=_kept(draft.use, before.use if before else None),
-            effect=_kept(draft.effect, before.effect if before else None),
-            schema=_kept(draft.schema, before.schema if before else None),
+            app_name=draft.app_name or (before.app_name if before else ""),
+            desc=draft.desc,
+            use=draft.use,
+            effect=draft.effect,
+            schema=draft.schema,
             tags=_kept(draft.tags, before.tags if before else None),
             encrypted_data_key=draft.encrypted_data_key,
-            create_user=before.create_user if before else draft.user,
+            create_user=draft.user,  # each publisher's own: `ConfigInfoPersistService` overwrites it
             create_ip=before.create_ip if before else draft.ip,
             created=before.created if before else now,
             modified=now,
@@ -229,7 +231,7 @@ def _check_cas(before: Entry | None, cas: str) -> None:
 
 
 def _kept(new: str | None, old: str | None) -> str | None:
-    """Optional fields a publisher does not send stay as they were."""
+    """Tags that a publisher does not send stay as they were."""
     return new if new is not None else old
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from harness.emulators.nacos.auth.gate import Resource
@@ -39,6 +39,8 @@ class Handler:
     action: str = ""
     resource: Callable[[Body], Resource] | None = None
     check: Callable[[Body], None] | None = None
+    #: what the response has even where the request is refused
+    unread: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Failed(Exception):

@@ -176,7 +176,7 @@ class GrpcHub:
         except NacosError as error:
             if error.code == BAD_BODY:
                 raise
-            raise Failed(error.status, error.detail) from error
+            raise Failed(error.status, error.detail, dict(handler.unread)) from error
 
 
 def credentials(headers: dict[str, str], identity_key: str) -> Credentials:

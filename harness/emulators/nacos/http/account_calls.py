@@ -53,7 +53,7 @@ def users_page(call: Call) -> dict[str, Any]:
 
 def user_names(call: Call) -> list[str]:
     """Names that contain what was typed."""
-    part = call.request.get("username")
+    part = call.request.present("username")
     return [name for name in call.domain.accounts.state.users if part in name]
 
 
@@ -75,7 +75,7 @@ def delete_role(call: Call) -> str:
     """Take a role from a user, or delete it."""
     role, user = call.request.need("role"), call.request.get("username")
     call.domain.accounts.delete_role(role, user or None)
-    return f"delete role of user {user} ok!" if user else f"delete role {role} ok!"
+    return f"delete role of user {user} ok!"
 
 
 def roles_page(call: Call) -> dict[str, Any]:
@@ -87,7 +87,7 @@ def roles_page(call: Call) -> dict[str, Any]:
 
 def role_names(call: Call) -> list[str]:
     """Roles that contain what was typed."""
-    part = call.request.get("role")
+    part = call.request.present("role")
     return sorted({role for role, _ in call.domain.accounts.state.roles if part in role and role != ADMIN_ROLE})
 
 

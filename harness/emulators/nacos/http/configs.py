@@ -13,12 +13,13 @@ from typing import Any, NamedTuple
 from harness.emulators.nacos import names
 from harness.emulators.nacos.auth.gate import Resource
 from harness.emulators.nacos.config import transfer
-from harness.emulators.nacos.config.model import ConfigKey, Draft, Entry, Gray, check_tag
+from harness.emulators.nacos.config.model import ConfigKey, Draft, Entry, Found, Gray, check_tag
 from harness.emulators.nacos.config.search import Query, search
-from harness.emulators.nacos.errors import NacosError, invalid
+from harness.emulators.nacos.errors import Unconvertible, invalid
 from harness.emulators.nacos.http import forms, multipart
 from harness.emulators.nacos.http.message import Request, Response
 from harness.emulators.nacos.http.routes import Call
+from harness.emulators.nacos.version import Version
 
 
 class Dialect(NamedTuple):
@@ -53,7 +54,7 @@ def target_of(name: str) -> Callable[[Request], Resource]:
 
 def key_of(call: Call, dialect: Dialect) -> ConfigKey:
     """The configuration a call is about."""
-    return forms.config_key(call.request, group=dialect.group, tenant=dialect.tenant)
+    return forms.config_key(call.request, group=dialect.group, tenant=dialect.tenant, blank=dialect is V1)
 
 
 def tenant_of(call: Call, dialect: Dialect) -> str:
@@ -67,7 +68,7 @@ def publish(call: Call, dialect: Dialect) -> bool:
     """Store a configuration or a variant of it; raises CasFailed or NacosError (400)."""
     request = call.request
     key = key_of(call, dialect)
-    request.need("content")
+    (request.present if dialect is V1 else request.need)("content")
     draft = forms.read_draft(request, call.user, tags=dialect.tags, src_user=dialect.src_user)
     call.domain.config.publish(
         key, draft, cas=request.header("casmd5"), tag=request.get("tag"), beta_ips=request.header("betaips")
@@ -87,7 +88,7 @@ def remove(call: Call, dialect: Dialect) -> bool:
 
 def remove_many(call: Call) -> bool:
     """Remove by ids; unknown ones are passed over."""
-    for config_id in ids_of(call.request.need("ids")):
+    for config_id in ids_of(call.request.present("ids", "List")):
         entry = call.domain.config.by_id(config_id)
         if entry is not None:
             call.domain.config.remove(entry.key, user=call.user, ip=forms.client_ip(call.request))
@@ -95,14 +96,17 @@ def remove_many(call: Call) -> bool:
 
 
 def ids_of(text: str) -> list[int]:
-    """A comma list of ids; raises NacosError (400)."""
-    return [names.to_int(part.strip()) for part in text.split(",") if part.strip()]
+    """A comma list of ids; raises Unconvertible."""
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    for part in parts:
+        if not names.is_int(part):
+            raise Unconvertible("ids", "java.util.List", part)
+    return [int(part) for part in parts]
 
 
 def stop_beta(call: Call, dialect: Dialect) -> bool:
-    """Drop the beta variant."""
-    call.domain.config.stop_beta(key_of(call, dialect), user=call.user, ip=forms.client_ip(call.request))
-    return True
+    """Drop the beta variant; answers whether there was one."""
+    return call.domain.config.stop_beta(key_of(call, dialect), user=call.user, ip=forms.client_ip(call.request))
 
 
 def beta(call: Call, dialect: Dialect) -> Gray | None:
@@ -113,25 +117,25 @@ def beta(call: Call, dialect: Dialect) -> Gray | None:
 def find_all(call: Call, dialect: Dialect, *, blur: bool) -> list[Entry]:
     """The entries that a search leaves."""
     request = call.request
+    if request.get("search") != "blur":  # the checker lets wild-cards pass only where they are asked for by name
+        names.check("dataId", request.get("dataId"))
+        names.check("group", request.get(dialect.group))
     query = Query(
         tenant_of(call, dialect),
         data_id=request.get("dataId"),
         group=request.get(dialect.group),
         app_name=request.get("appName"),
         tags=request.get(dialect.tags),
-        types=request.get(dialect.types),
-        content=request.get("config_detail") or request.get("configDetail"),
+        types=request.get(dialect.types) if blur else "",
+        content=request.get("config_detail") or request.get("configDetail") if blur else "",
         blur=blur,
     )
     return search(call.domain.config.state.entries.values(), query)
 
 
 def is_blur(request: Request) -> bool:
-    """Whether a search is a blurred one (v3's default); raises NacosError (400) for an unknown kind."""
-    kind = request.get("search", "blur")
-    if kind not in {"blur", "accurate"}:
-        raise invalid(f"search {kind!r} is neither blur nor accurate")
-    return kind == "blur"
+    """Whether a search is a blurred one: all are that don't ask for an accurate one."""
+    return request.get("search", "blur") != "accurate"
 
 
 # -- listeners ---------------------------------------------------------------------------------------------------------
@@ -150,7 +154,7 @@ def listeners_of(call: Call, dialect: Dialect) -> dict[str, str]:
 
 def listened_by(call: Call, dialect: Dialect) -> dict[str, str]:
     """`dataId+group+tenant` → md5, of everything that clients at `ip` listen to."""
-    ip, everything = call.request.need("ip"), call.request.flag("all", False)
+    ip, everything = call.request.present("ip"), call.request.flag("all", False)
     tenant = names.tenant_of(call.request.get(dialect.tenant))
     told: dict[str, str] = {}
     for connection in call.site.connections.registered():
@@ -249,7 +253,12 @@ def _existing(call: Call, target: str) -> str:
 # -- shapes ------------------------------------------------------------------------------------------------------------
 
 
-def basic_v1(entry: Entry) -> dict[str, Any]:
+def tenant_told(tenant: str, version: Version) -> str:
+    """What calls answer for a tenant."""
+    return tenant or version.public_tenant
+
+
+def basic_v1(entry: Entry, version: Version) -> dict[str, Any]:
     """A line of v1's search; ids are strings there."""
     return {
         "id": str(entry.id),
@@ -258,7 +267,7 @@ def basic_v1(entry: Entry) -> dict[str, Any]:
         "content": entry.content,
         "md5": entry.md5,
         "encryptedDataKey": entry.encrypted_data_key,
-        "tenant": entry.key.tenant,
+        "tenant": tenant_told(entry.key.tenant, version),
         "appName": entry.app_name,
         "type": entry.type,
     }
@@ -266,10 +275,10 @@ def basic_v1(entry: Entry) -> dict[str, Any]:
 
 def advance(entry: Entry) -> dict[str, Any]:
     """The fields around a configuration."""
-    held = {
+    return {
         "createTime": entry.created,
         "modifyTime": entry.modified,
-        "createUser": entry.create_user,
+        "createUser": entry.create_user or None,
         "createIp": entry.create_ip,
         "desc": entry.desc,
         "use": entry.use,
@@ -277,7 +286,6 @@ def advance(entry: Entry) -> dict[str, Any]:
         "schema": entry.schema,
         "configTags": entry.tags,
     }
-    return {name: value for name, value in held.items() if value is not None}
 
 
 def basic_v3(entry: Entry) -> dict[str, Any]:
@@ -302,7 +310,7 @@ def detail_v3(entry: Entry) -> dict[str, Any]:
         "content": entry.content,
         "desc": entry.desc,
         "encryptedDataKey": entry.encrypted_data_key,
-        "createUser": entry.create_user,
+        "createUser": entry.create_user or None,
         "createIp": entry.create_ip,
         "configTags": entry.tags,
     }
@@ -311,9 +319,31 @@ def detail_v3(entry: Entry) -> dict[str, Any]:
 def gray_v3(gray: Gray) -> dict[str, Any]:
     """A beta variant in v3's words; the rule is JSON text, as on the server."""
     rule = '{"type":"beta","version":"1.0.0","expr":"' + ",".join(gray.ips) + '","priority":2147483647}'
-    return {**detail_v3(gray.entry), "grayName": "beta", "grayRule": rule}
+    untold = dict.fromkeys(("createIp", "createUser", "encryptedDataKey", "type"))
+    return {**detail_v3(gray.entry), **untold, "grayName": "beta", "grayRule": rule}
 
 
-def not_there() -> NacosError:
-    """No such configuration."""
-    return NacosError(404, "config data not exist", 20004)
+FRESH = (("Pragma", "no-cache"), ("Cache-Control", "no-cache,no-store"))
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def headers(found: Found) -> tuple[tuple[str, str], ...]:
+    """What is known of a configuration beside its content."""
+    entry = found.entry
+    variant = ("isBeta", "true") if found.beta else ("Tag", found.tag)
+    return (
+        ("Content-MD5", entry.md5),
+        ("Config-Type", entry.type),
+        ("Last-Modified", http_date(entry.modified)),
+        *FRESH,
+        ("Encrypted-Data-Key", entry.encrypted_data_key),
+        *((variant,) if variant[1] else ()),
+    )
+
+
+def http_date(millis: int) -> str:
+    """A time as HTTP headers carry it."""
+    when = time.gmtime(millis / 1000)
+    day, month = _DAYS[when.tm_wday], _MONTHS[when.tm_mon - 1]
+    return f"{day}, {when.tm_mday:02} {month} {when.tm_year} {time.strftime('%H:%M:%S', when)} GMT"

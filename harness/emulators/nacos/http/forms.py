@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from harness.emulators.nacos import names
-from harness.emulators.nacos.config.model import ConfigKey, Draft
-from harness.emulators.nacos.errors import MissingParameter
+from harness.emulators.nacos.config.model import ConfigKey, Draft, check_key
+from harness.emulators.nacos.errors import NacosError
 from harness.emulators.nacos.http.message import Request
-from harness.emulators.nacos.naming.model import Instance, ServiceKey, read_metadata
+from harness.emulators.nacos.naming.model import Instance, ServiceKey, check_metadata, check_weight, read_metadata
 
 
 def service_key(request: Request) -> ServiceKey:
     """`serviceName` (grouped or plain), `groupName`, `namespaceId`; raises NacosError (400)."""
     namespace = names.namespace_or_public(request.get("namespaceId"))
     group, name = names.split_grouped(request.need("serviceName"), request.get("groupName"))
-    if not name:
-        raise MissingParameter("serviceName")
     names.check("namespaceId", namespace)
     names.check("groupName", group)
     names.check("serviceName", name)
@@ -38,25 +36,37 @@ def address_of(request: Request) -> tuple[str, int]:
 def read_instance(request: Request) -> Instance:
     """The instance that the parameters describe, with the server's defaults."""
     ip, port = address_of(request)
-    weight = request.get("weight")
+    weight, metadata = request.get("weight"), read_metadata(request.get("metadata"))
+    check_metadata(metadata)
     return Instance(
         ip=ip,
         port=port,
-        weight=names.to_float(weight) if weight else 1.0,
+        weight=check_weight(names.to_float(weight)) if weight else 1.0,
         healthy=request.flag("healthy", True),
         enabled=request.flag("enabled", request.flag("enable", True)),
         ephemeral=request.flag("ephemeral", True),
         cluster=cluster_of(request),
-        metadata=read_metadata(request.get("metadata")),
+        metadata=metadata,
     )
 
 
-def config_key(request: Request, *, group: str = "group", tenant: str = "tenant") -> ConfigKey:
-    """`dataId`, the group and the tenant, by the names this API version uses."""
-    key = ConfigKey(names.tenant_of(request.get(tenant)), request.need(group).strip(), request.need("dataId").strip())
+def bound_key(request: Request) -> ServiceKey:
+    """The same where the web framework binds `serviceName`; raises Unbound, or NacosError (400) for a blank one."""
+    if not request.present("serviceName").strip():
+        raise NacosError(400, "Param 'serviceName' is illegal, serviceName is blank")
+    return service_key(request)
+
+
+def config_key(request: Request, *, group: str = "group", tenant: str = "tenant", blank: bool = True) -> ConfigKey:
+    """`dataId`, the group and the tenant, by the names this API version uses; v1 refuses blanks later on."""
+    read = request.present if blank else request.need
+    data_id, group_name = read("dataId").strip(), read(group).strip()
+    key = ConfigKey(names.tenant_of(request.get(tenant)), group_name, data_id)
     names.check("tenant", key.tenant)
     names.check("dataId", key.data_id)
     names.check("group", key.group)
+    if blank:
+        check_key(key)
     return key
 
 

@@ -12,7 +12,7 @@ from harness.emulators.nacos.errors import NacosError, invalid
 from harness.emulators.nacos.http.forms import address_of, cluster_of, read_instance, service_key
 from harness.emulators.nacos.http.routes import Call
 from harness.emulators.nacos.naming.beats import http_client_id
-from harness.emulators.nacos.naming.model import Instance, Overlay, checked, read_metadata
+from harness.emulators.nacos.naming.model import Instance, Overlay, check_weight, checked, read_metadata
 from harness.emulators.nacos.naming.service import Service
 
 
@@ -45,7 +45,7 @@ def patch(call: Call) -> str:
     held = call.domain.registry.services[key].overlays.get(instance.place, Overlay())
     weight = request.get("weight")
     overlay = Overlay(
-        names.to_float(weight) if weight else held.weight,
+        check_weight(names.to_float(weight)) if weight else held.weight,
         request.flag("enabled", True) if request.get("enabled") else held.enabled,
         {**held.metadata, **read_metadata(request.get("metadata"))},
     )
@@ -56,16 +56,23 @@ def patch(call: Call) -> str:
 
 def find(call: Call) -> Instance:
     """The instance at `ip`, `port` and cluster; raises NacosError (404)."""
-    key, cluster = service_key(call.request), cluster_of(call.request)
+    key, cluster = service_key(call.request), call.request.get("clusterName", names.DEFAULT_CLUSTER)
     ip, port = address_of(call.request)
     service = call.domain.registry.services.get(key)
-    hosts = [one for one in service.instances if one.cluster == cluster] if service else []
-    if not hosts:
+    if not service or not service.instances:
         raise NacosError(404, f"no ips found for cluster {cluster} in service {key.grouped}", 20004)
-    for one in hosts:
-        if (one.ip, one.port) == (ip, port):
+    for one in service.instances:
+        if one.place == (ip, port, cluster):
             return one
     raise NacosError(404, "no matched ip found!", 20004)
+
+
+def find_bound(call: Call) -> None:
+    """Refuse a change that lacks what the web framework binds for v2; raises Unbound."""
+    for name, kind in (("serviceName", "String"), ("ip", "String"), ("port", "Integer")):
+        call.request.present(name, kind)
+    call.request.present("enabled", "Boolean")
+    call.request.present("weight", "Double")
 
 
 def light_beat(call: Call) -> bool:
@@ -108,9 +115,9 @@ def _targets(call: Call, service: Service) -> list[Instance]:
     consistency = call.request.get("consistencyType")
     if consistency and consistency not in {"ephemeral", "persist"}:
         raise invalid(f"consistencyType {consistency!r} is neither ephemeral nor persist")
-    found = [one for one in service.instances if not consistency or one.ephemeral == (consistency == "ephemeral")]
     named = _named_places(call.request.get("instances"))
-    return [one for one in found if not named or one.place in named]
+    wanted = consistency == "ephemeral"
+    return [one for one in service.instances if not named or (one.place in named and one.ephemeral == wanted)]
 
 
 def _named_places(text: str) -> set[tuple[str, int, str]]:
@@ -132,7 +139,7 @@ def set_health(call: Call) -> str:
     service = call.domain.registry.services.get(key)
     settings = service.metadata.clusters.get(cluster) if service and service.metadata else None
     if service is None or settings is None or settings.checker.get("type", "").upper() != "NONE":
-        raise invalid(f"health check is still working, service: {key.grouped}, clusterName: {cluster}", code=21011)
+        raise NacosError(400, f"health check is still working, service: {key.grouped}, cluster: {cluster}")
     client = http_client_id(ip, port, False)
     if client in service.publications:
         call.domain.registry.set_health(key, client, names.to_bool(value))

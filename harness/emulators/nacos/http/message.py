@@ -11,10 +11,12 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from harness.emulators.nacos import names
-from harness.emulators.nacos.errors import MissingParameter, NacosError
+from harness.emulators.nacos.errors import MissingParameter, NacosError, Unbound, Unconvertible
 
 FORM = "application/x-www-form-urlencoded"
-JSON = "application/json;charset=UTF-8"
+JSON = "application/json"
+#: Of all that v1's configuration calls answer unless they say otherwise: its filter sets it beforehand.
+CONFIG_JSON = "application/json;charset=UTF-8"
 TEXT = "text/plain;charset=UTF-8"
 
 _HALF_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
@@ -27,6 +29,7 @@ REASONS = {
     404: "Not Found",
     405: "Method Not Allowed",
     409: "Conflict",
+    410: "Gone",
     413: "Content Too Large",
     500: "Internal Server Error",
     501: "Not Implemented",
@@ -85,15 +88,32 @@ class Request:
             raise MissingParameter(name)
         return value
 
+    def present(self, name: str, kind: str = "String") -> str:
+        """A parameter that has to come, though it may be blank; raises Unbound."""
+        value = self.params.get(name)
+        if value is None:
+            raise Unbound(name, kind)
+        return value
+
     def flag(self, name: str, default: bool) -> bool:
         """A boolean parameter in any of Java's spellings."""
         value = self.get(name)
         return names.to_bool(value) if value else default
 
-    def number(self, name: str, default: int) -> int:
-        """An integer parameter; raises NacosError (400)."""
+    def number(self, name: str, default: int, kind: str = "int") -> int:
+        """An integer parameter; raises Unconvertible."""
         value = self.get(name)
-        return names.to_int(value) if value else default
+        if value and not names.is_int(value):
+            raise Unconvertible(name, kind, value)
+        return int(value) if value else default
+
+    def decimal(self, name: str, default: float) -> float:
+        """A decimal parameter; raises Unconvertible."""
+        value = self.get(name)
+        try:
+            return names.to_float(value) if value else default
+        except NacosError:
+            raise Unconvertible(name, "float", value) from None
 
     def header(self, name: str, default: str = "") -> str:
         """A header by its lower-case name."""
@@ -125,13 +145,13 @@ class Response:
 
     status: int = 200
     body: bytes = b""
-    content_type: str = TEXT
+    content_type: str = ""
     headers: Headers = field(default=())
 
 
 def text(body: str, status: int = 200, headers: Headers = ()) -> Response:
     """A text body."""
-    return Response(status, body.encode("utf-8", "replace"), TEXT, headers)
+    return Response(status, body.encode("utf-8", "replace"), TEXT if body else "", headers)
 
 
 def as_json(value: Any, status: int = 200, headers: Headers = ()) -> Response:
@@ -146,11 +166,6 @@ def raw_json(body: str) -> Response:
 
 def result(data: Any, code: int = 0, message: str = "success") -> Response:
     """The envelope of v2 and v3."""
-    return as_json({"code": code, "message": message, "data": data})
-
-
-def rest_result(data: Any, message: str | None = None, code: int = 200) -> Response:
-    """The envelope of the v1 console and auth calls."""
     return as_json({"code": code, "message": message, "data": data})
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from harness.emulators.nacos import names
+from harness.emulators.nacos.errors import NacosError
 from harness.emulators.nacos.http.routes import Call
 from harness.emulators.nacos.namespaces import Namespace
 
@@ -17,10 +18,10 @@ def listing(call: Call) -> list[dict[str, Any]]:
 
 
 def shape(call: Call, one: Namespace) -> dict[str, Any]:
-    """One namespace; the public one goes by `public`, as in 3.x."""
+    """One namespace; the public one goes by `public` in 3.x, by nothing in 2.x."""
     tenant = names.tenant_of(one.id)
     return {
-        "namespace": one.id,
+        "namespace": tenant or call.domain.version.public_tenant,
         "namespaceShowName": one.name,
         "namespaceDesc": one.description,
         "quota": QUOTA,
@@ -32,16 +33,25 @@ def shape(call: Call, one: Namespace) -> dict[str, Any]:
 def create(call: Call, id_name: str) -> bool:
     """A new namespace, with a random id when none is given; raises NacosError (400)."""
     request = call.request
-    call.domain.namespaces.create(request.get(id_name), request.need("namespaceName"), request.get("namespaceDesc"))
+    required(call, "namespaceName")
+    names.check("namespaceId", request.get(id_name))
+    names.check("namespaceShowName", request.get("namespaceName"))
+    call.domain.namespaces.create(request.get(id_name), request.get("namespaceName"), request.get("namespaceDesc"))
     return True
+
+
+def required(call: Call, name: str) -> None:
+    """Refuse a form without this in the words of the namespaces' form."""
+    if not call.request.get(name):
+        raise NacosError(400, f"required parameter '{name}' is missing", 10000)
 
 
 def delete(call: Call) -> bool:
     """Delete one, known or not."""
-    call.domain.namespaces.delete(call.request.need("namespaceId"))
+    call.domain.namespaces.delete(call.request.present("namespaceId"))
     return True
 
 
 def exists(call: Call, id_name: str) -> bool:
     """Whether there is such a namespace."""
-    return call.request.need(id_name) in call.domain.namespaces.all
+    return call.request.present(id_name) in call.domain.namespaces.all

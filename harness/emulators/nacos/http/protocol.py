@@ -222,7 +222,7 @@ class _TooLarge(Exception):
 def _render(response: Response, *, keep_alive: bool, head_only: bool) -> bytes:
     lines = [f"HTTP/1.1 {response.status} "]  # no reason: Tomcat writes none
     lines += [f"{name}: {_clean(value)}" for name, value in response.headers]
-    if response.body:
+    if response.content_type:
         lines.append(f"Content-Type: {response.content_type}")
     lines.append(f"Content-Length: {len(response.body)}")
     if not keep_alive:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from harness.emulators.nacos import names
 from harness.emulators.nacos.auth.gate import Resource
 from harness.emulators.nacos.domain import Domain
-from harness.emulators.nacos.http.message import Request, Response
+from harness.emulators.nacos.http.message import Request, Response, as_json
 
 if TYPE_CHECKING:
     from harness.emulators.nacos.site import Site
@@ -21,6 +21,7 @@ class Family(Enum):
 
     NAMING = "the bare message as text"
     CONFIG = "caused: message;"
+    ACCOUNTS = "as CONFIG in 2.x, nothing in 3.x"
     REST = "the RestResult envelope of the v1 console"
     RESULT = "the envelope of v2 and v3"
 
@@ -36,6 +37,11 @@ class Call(NamedTuple):
     def domain(self) -> Domain:
         """The state behind all transports."""
         return self.site.domain
+
+    def rest_result(self, data: Any, message: str | None = None, code: int = 200) -> Response:
+        """The envelope of v1's console, configuration and auth calls; 3.x tells `noRight` in it as well."""
+        envelope = {"code": code, "message": message, "data": data}
+        return as_json(envelope if self.domain.version.is_2 else {**envelope, "noRight": False})
 
 
 Run = Callable[[Call], Response | Awaitable[Response]]
@@ -69,6 +75,11 @@ def naming_resource(request: Request) -> Resource:
     service = request.get("serviceName")
     group, name = names.split_grouped(service, request.get("groupName")) if service else ("", "")
     return Resource(request.get("namespaceId"), group, "naming", name)
+
+
+def own_resource(request: Request) -> Resource:
+    """What everybody may touch who has logged in."""
+    return Resource("", "", "own", request.path)
 
 
 def console_resource(request: Request) -> Resource:

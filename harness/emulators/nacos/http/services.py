@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from harness.emulators.nacos import names
 from harness.emulators.nacos.errors import NacosError, invalid, not_found
-from harness.emulators.nacos.http.forms import service_key
+from harness.emulators.nacos.http.forms import bound_key, service_key
 from harness.emulators.nacos.http.message import Request
 from harness.emulators.nacos.http.routes import Call
 from harness.emulators.nacos.naming.model import ClusterSettings, Instance, ServiceKey, ServiceMetadata, read_metadata
@@ -26,8 +26,15 @@ NO_SELECTOR = {"type": "none", "contextType": "NONE"}
 def create(call: Call) -> str:
     """Create a service; the default is a persistent one, as on the server. Raises NacosError (400)."""
     request = call.request
-    metadata = replace(_read(request), ephemeral=request.flag("ephemeral", False))
-    call.domain.registry.create_service(service_key(request), metadata)
+    key = bound_key(request)
+    call.domain.registry.create_service(key, replace(_read(request), ephemeral=request.flag("ephemeral", False)))
+    return "ok"
+
+
+def create_persistent(call: Call) -> str:
+    """The same, where nothing but a persistent one can be asked for."""
+    key = bound_key(call.request)
+    call.domain.registry.create_service(key, replace(_read(call.request), ephemeral=False))
     return "ok"
 
 
@@ -47,9 +54,8 @@ def delete(call: Call) -> str:
 
 
 def _read(request: Request) -> ServiceMetadata:
-    threshold = request.get("protectThreshold")
     return ServiceMetadata(
-        protect_threshold=names.to_float(threshold) if threshold else 0.0,
+        protect_threshold=request.decimal("protectThreshold", 0.0),
         metadata=read_metadata(request.get("metadata")),
         selector=_read_selector(request.get("selector")),
     )
@@ -64,7 +70,7 @@ def _read_selector(text: str) -> Mapping[str, Any]:
     except (ValueError, AttributeError):
         kind = text
     if kind != "none":
-        raise invalid(f"not match any type of selector! (only `none` is emulated, not {kind!r})", code=21006)
+        raise invalid("not match any type of selector!", code=21006)
     return NO_SELECTOR
 
 
@@ -95,7 +101,7 @@ def matching(call: Call) -> list[Service]:
     """The services the catalog's filters leave; names match as parts or regular expressions."""
     request = call.request
     service, group = _filter(request.get("serviceNameParam")), _filter(request.get("groupNameParam"))
-    hide_empty = request.flag("hasIpCount", request.flag("ignoreEmptyService", False))
+    hide_empty = request.flag("ignoreEmptyService" if "/v3/" in request.path else "hasIpCount", False)
     return [
         one
         for one in in_namespace(call)
@@ -106,6 +112,8 @@ def matching(call: Call) -> list[Service]:
 def _filter(pattern: str) -> Any:
     if not pattern:
         return lambda name: True
+    if pattern.startswith("*"):  # the server puts the pattern between `.*` and gives it to Java's parser
+        raise invalid(f"Dangling meta character '*' near index 6\n.*@@.*{pattern}.*\n      ^")
     try:
         return re.compile(pattern.replace("*", ".*") if ".*" not in pattern else pattern).search
     except re.error:
@@ -125,10 +133,9 @@ def summary(service: Service) -> dict[str, Any]:
 
 
 def triggered(service: Service) -> bool:
-    """Whether the protect threshold is reached."""
-    if service.threshold is None or not service.instances:
-        return False
-    return sum(one.healthy for one in service.instances) / len(service.instances) <= service.threshold
+    """Whether the protect threshold is reached: none set counts as 0, which a service without health reaches."""
+    total = len(service.instances)
+    return bool(total) and sum(one.healthy for one in service.instances) / total <= (service.threshold or 0)
 
 
 def clusters(service: Service) -> dict[str, ClusterSettings]:
@@ -146,7 +153,7 @@ def detail(service: Service) -> dict[str, Any]:
         "namespaceId": service.key.namespace,
         "serviceName": service.key.name,
         "groupName": service.key.group,
-        "clusterMap": {name: cluster_detail(name, one) for name, one in clusters(service).items()},
+        "clusterMap": {name: cluster_detail(name, one) for name, one in metadata.clusters.items()},
         "metadata": dict(metadata.metadata),
         "protectThreshold": metadata.protect_threshold,
         "selector": dict(metadata.selector),
@@ -229,7 +236,7 @@ def subscribers(call: Call) -> list[tuple[ServiceKey, Subscriber]]:
 def subscriber_v1(key: ServiceKey, one: Subscriber) -> dict[str, Any]:
     """One subscriber in v1's words."""
     return {
-        "addrStr": f"{one.ip}:{one.port}",
+        "addrStr": f"{one.ip}:{one.port}" if one.port else one.ip,  # over gRPC there is no port to tell
         "agent": one.agent,
         "app": one.app,
         "ip": one.ip,
@@ -265,8 +272,10 @@ def page(items: Iterable[T], number: int, size: int) -> list[T]:
 def page_object(items: list[Any], request: Request, *, size: int = 100) -> dict[str, Any]:
     """The server's Page; raises NacosError (400) for a page number or size below 1."""
     number, wanted = request.number("pageNo", 1), request.number("pageSize", size)
-    if number < 1 or wanted < 1:
-        raise NacosError(400, "Required parameter 'pageNo' and 'pageSize' should be positive integer", 20002)
+    for name, value in (("pageNo", number), ("pageSize", wanted)):
+        if value < 1:
+            told = f"Required parameter '{name}' should be positive integer, current is {value}"
+            raise NacosError(400, told, 20002)
     return {
         "totalCount": len(items),
         "pageNumber": number,

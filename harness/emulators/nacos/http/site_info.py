@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.emulators.nacos.domain import VERSION
 from harness.emulators.nacos.http.routes import Call
 from harness.emulators.nacos.naming.beats import is_http_client
 
@@ -32,20 +31,44 @@ SWITCHES: dict[str, Any] = {
     "disableAddIP": False,
     "sendBeatOnly": False,
     "lightBeatEnabled": True,
-    "doubleWriteEnabled": False,
     "limitedUrlMap": {},
     "distroServerExpiredMillis": 10000,
-    "pushGoVersion": "0.1.0",
-    "pushJavaVersion": "0.1.0",
-    "pushPythonVersion": "0.4.3",
-    "pushCVersion": "1.0.12",
-    "pushCSharpVersion": "0.9.0",
+    "pushVersionOfGo": "0.1.0",
+    "pushVersionOfJava": "0.1.0",
+    "pushVersionOfPython": "0.4.3",
+    "pushVersionOfC": "1.0.12",
+    "pushVersionOfCsharp": "0.9.0",
     "enableAuthentication": False,
     "overriddenServerStatus": None,
     "defaultInstanceEphemeral": True,
     "healthCheckWhiteList": [],
     "checksum": None,
 }
+
+
+#: The kinds of health checks with their settings as they come.
+CHECKERS: dict[str, Any] = {
+    "TCP": {},
+    "HTTP": {"path": "", "headers": "", "expectedResponseCode": 200},
+    "MYSQL": {"user": None, "pwd": None, "cmd": None},
+    "NONE": {},
+}
+
+
+#: What 2.x calls some of the switches.
+_SWITCHES_2 = {
+    "pushVersionOfGo": "pushGoVersion",
+    "pushVersionOfJava": "pushJavaVersion",
+    "pushVersionOfPython": "pushPythonVersion",
+    "pushVersionOfC": "pushCVersion",
+    "pushVersionOfCsharp": "pushCSharpVersion",
+}
+
+
+def switches(call: Call) -> dict[str, Any]:
+    """The switches as they stand."""
+    told = _SWITCHES_2 if call.domain.version.is_2 else {}
+    return {told.get(name, name): value for name, value in SWITCHES.items()}
 
 
 def metrics(call: Call) -> dict[str, Any]:
@@ -76,6 +99,25 @@ def counts(call: Call) -> dict[str, Any]:
     }
 
 
+ABILITIES: dict[str, Any] = {
+    "remoteAbility": {"supportRemoteConnection": True, "grpcReportEnabled": True},
+    "configAbility": {"supportRemoteMetrics": False},
+    "namingAbility": {"supportJraft": True},
+}
+
+
+def _extended(call: Call) -> dict[str, Any]:
+    """What the node tells of itself beside its address; there is no raft group to describe."""
+    return {
+        "lastRefreshTime": int(call.domain.clock.time() * 1000),
+        "raftMetaData": {},
+        "raftPort": str(call.site.identity.port - 1000),
+        "readyToUpgrade": True,
+        "supportGrayModel": True,
+        "version": call.domain.version.number,
+    }
+
+
 def member(call: Call) -> dict[str, Any]:
     """The one node there is."""
     identity = call.site.identity
@@ -83,10 +125,10 @@ def member(call: Call) -> dict[str, Any]:
         "ip": identity.host,
         "port": identity.port,
         "state": "UP",
-        "extendInfo": {"version": VERSION, "raftPort": str(identity.port - 1000), "readyToUpgrade": True},
+        "extendInfo": _extended(call),
         "address": identity.address,
         "failAccessCnt": 0,
-        "abilities": {"remoteAbility": {"supportRemoteConnection": True, "grpcReportEnabled": True}},
+        "abilities": ABILITIES,
         "grpcReportEnabled": True,
     }
 
@@ -95,8 +137,7 @@ def server_state(call: Call) -> dict[str, str | None]:
     """What the server tells of itself: flat strings."""
     enabled = "true" if call.domain.gate.enabled else "false"
     return {
-        "version": VERSION,
-        "standalone_mode": "standalone",
+        "version": call.domain.version.number,
         "startup_mode": "standalone",
         "function_mode": None,
         "server_port": str(call.site.identity.port),
@@ -104,12 +145,18 @@ def server_state(call: Call) -> dict[str, str | None]:
         "auth_system_type": "nacos",
         "auth_admin_request": "false" if call.domain.accounts.has_admin() else "true",
         "login_page_enabled": enabled,
-        "console_ui_enabled": "false",
+        "console_ui_enabled": "true",
         "config_retention_days": "30",
         "defaultMaxSize": "102400",
         "defaultMaxAggrCount": "10000",
         "defaultMaxAggrSize": "1024",
-        "isManageCapacity": "false",
+        "isManageCapacity": "true",
+        "maxContent": "10485760",
+        "maxHealthCheckFailCount": "12",
+        "notifyConnectTimeout": "100",
+        "notifySocketTimeout": "200",
+        "defaultClusterQuota": "100000",
+        "defaultGroupQuota": "200",
         "isCapacityLimitCheck": "false",
         "isHealthCheck": "true",
         "datasource_platform": "",

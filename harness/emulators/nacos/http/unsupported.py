@@ -62,8 +62,6 @@ UNSUPPORTED: tuple[tuple[str, str, str], ...] = (
     ("GET", "/v1/cs/communication/configWatchers", "use /v1/cs/configs/listener"),
     ("GET", "/v1/cs/communication/watcherConfigs", "use /v1/cs/listener"),
     ("GET", "/prometheus", "service discovery for Prometheus is not emulated"),
-    ("GET", "/v1/ns/raft/leader", "a call of 1.x servers"),
-    ("GET", "/v1/ns/operator/servers", "a call of 1.x servers"),
 )
 
 

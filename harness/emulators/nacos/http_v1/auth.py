@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from harness.emulators.nacos.errors import NacosError
+from harness.emulators.nacos.errors import Filtered, NacosError
 from harness.emulators.nacos.http import account_calls as calls
-from harness.emulators.nacos.http.message import Response, as_json, rest_result, text
+from harness.emulators.nacos.http.message import Response, as_json, text
 from harness.emulators.nacos.http.router import credentials_of
 from harness.emulators.nacos.http.routes import Call, Family, Route, console_resource
 
@@ -19,15 +19,18 @@ def login(call: Call) -> Response:
     except NacosError as error:
         if error.status != 403:
             raise
-        return text(error.detail, error.status)
+        if call.domain.version.is_2:
+            return text(error.detail, error.status)
+        # its advice is not in the main port's context: `ApiCompatibilityFilter` tells that something failed
+        raise Filtered(500, "Handle API Compatibility failed, please see log for detail.") from error
 
 
 def login_answer(call: Call) -> Response:
     """The bare login object; raises NacosError (403)."""
     credentials = credentials_of(call.request, "")
     if not credentials.token:
-        call.request.need("username")
-        call.request.need("password")
+        call.request.present("username")
+        call.request.present("password")
     answer = call.domain.gate.login(credentials)
     return as_json(answer, headers=(("Authorization", f"Bearer {answer['accessToken']}"),))
 
@@ -39,12 +42,32 @@ def create_admin(call: Call) -> Response:
     except NacosError as error:
         if error.status != 409:
             raise
-        return rest_result(None, error.detail, 409)
+        return call.rest_result(error.detail, None, 409)
+
+
+def update_user(call: Call) -> str:
+    """A new password; 3.x lets nobody but the user do that here."""
+    if not call.domain.version.is_2 and call.domain.gate.enabled and call.user != call.request.present("username"):
+        raise Filtered(403, "authorization failed!")
+    return calls.update_user(call)
+
+
+def found(act: Callable[[Call], dict[str, Any]]) -> Callable[[Call], Response]:
+    """A page; how to search and which page has to be said."""
+
+    def run(call: Call) -> Response:
+        if call.request.get("search") not in {"accurate", "blur"} and not call.domain.version.is_2:
+            raise Filtered(400, "Invalid request parameters.")
+        for name in ("pageNo", "pageSize"):
+            call.request.present(name, "int")
+        return as_json(act(call))
+
+    return run
 
 
 def wrapped(act: Callable[[Call], Any]) -> Callable[[Call], Response]:
     """An operation's answer in the envelope."""
-    return lambda call: rest_result(act(call))
+    return lambda call: call.rest_result(act(call))
 
 
 def bare(act: Callable[[Call], Any]) -> Callable[[Call], Response]:
@@ -53,23 +76,23 @@ def bare(act: Callable[[Call], Any]) -> Callable[[Call], Response]:
 
 
 def _route(method: str, path: str, run: Callable[[Call], Response]) -> Route:
-    return Route(method, f"/v1/auth/{path}", run, Family.CONFIG, "r" if method == "GET" else "w", console_resource)
+    return Route(method, f"/v1/auth/{path}", run, Family.ACCOUNTS, "r" if method == "GET" else "w", console_resource)
 
 
 ROUTES = (
     Route("POST", "/v1/auth/login", login, Family.CONFIG),
     Route("POST", "/v1/auth/users/login", login, Family.CONFIG),
     Route("POST", "/v1/auth/users/admin", create_admin, Family.CONFIG),
-    Route("PUT", "/v1/auth/users", wrapped(calls.update_user), Family.CONFIG, "w", calls.password_resource),
+    Route("PUT", "/v1/auth/users", wrapped(update_user), Family.ACCOUNTS, "w", calls.password_resource),
     _route("POST", "users", wrapped(calls.create_user)),
     _route("DELETE", "users", wrapped(calls.delete_user)),
-    _route("GET", "users", bare(calls.users_page)),
+    _route("GET", "users", found(calls.users_page)),
     _route("GET", "users/search", bare(calls.user_names)),
     _route("POST", "roles", wrapped(calls.add_role)),
     _route("DELETE", "roles", wrapped(calls.delete_role)),
-    _route("GET", "roles", bare(calls.roles_page)),
+    _route("GET", "roles", found(calls.roles_page)),
     _route("GET", "roles/search", bare(calls.role_names)),
     _route("POST", "permissions", wrapped(calls.add_permission)),
     _route("DELETE", "permissions", wrapped(calls.delete_permission)),
-    _route("GET", "permissions", bare(calls.permissions_page)),
+    _route("GET", "permissions", found(calls.permissions_page)),
 )

@@ -2,79 +2,59 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Awaitable
 from urllib.parse import quote, unquote
 
 from harness.emulators.nacos import names
 from harness.emulators.nacos.auth.gate import Resource
-from harness.emulators.nacos.config.model import ConfigKey, Entry
+from harness.emulators.nacos.config.model import ConfigKey, RefusedField, check_tag
 from harness.emulators.nacos.config.store import CasFailed
 from harness.emulators.nacos.errors import invalid
 from harness.emulators.nacos.http import configs
 from harness.emulators.nacos.http.forms import client_ip, config_key
-from harness.emulators.nacos.http.message import Request, Response, text
+from harness.emulators.nacos.http.message import CONFIG_JSON, TEXT, Request, Response, as_json
 from harness.emulators.nacos.http.routes import Call, Family, Route
 
 config_resource = configs.resource_of(configs.V1)
 
 FIELD, LINE = "\x02", "\x01"
 MAX_LISTENED = 10_000
-_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-CONTENT_TYPES = {"json": "application/json", "xml": "application/xml", "html": "text/html"}
+ABSENT = Response(404, b"config data not exist\n", CONFIG_JSON)
 
 
 def publish(call: Call) -> Response:
-    """Store a configuration; a CAS that does not match answers 500 `false`."""
+    """Store a configuration; 3.x tells what it refuses to write by `false` alone."""
     try:
         configs.publish(call, configs.V1)
-    except CasFailed:
-        return text("false", 500)
-    return text("true")
+    except (CasFailed, RefusedField) as error:
+        if call.domain.version.is_2:
+            raise
+        return as_json(False, error.status)
+    return as_json(True)
 
 
 def get(call: Call) -> Response:
     """The content as it is, with what is known of it in headers."""
     request = call.request
+    key = config_key(request)
+    if request.get("tag"):
+        check_tag(request.get("tag"))
     found = call.domain.config.get(
-        config_key(request),
+        key,
         ip=client_ip(request),
         tag=request.get("tag"),
         auto_tag=request.header("vipserver-tag"),
     )
     if found is None:
-        return text("config data not exist\n", 404)
-    return Response(
-        200,
-        found.entry.content.encode("utf-8", "replace"),
-        f"{CONTENT_TYPES.get(found.entry.type, 'text/plain')};charset=UTF-8",
-        (*_headers(found.entry), *((("isBeta", "true"),) if found.beta else ())),
-    )
-
-
-def _headers(entry: Entry) -> tuple[tuple[str, str], ...]:
-    headers = [
-        ("Content-MD5", entry.md5),
-        ("Config-Type", entry.type),
-        ("Last-Modified", http_date(entry.modified)),
-        ("Pragma", "no-cache"),
-        ("Cache-Control", "no-cache,no-store"),
-    ]
-    return (*headers, *([("Encrypted-Data-Key", entry.encrypted_data_key)] if entry.encrypted_data_key else []))
-
-
-def http_date(millis: int) -> str:
-    """A time as HTTP headers carry it."""
-    when = time.gmtime(millis / 1000)
-    day, month = _DAYS[when.tm_wday], _MONTHS[when.tm_mon - 1]
-    return f"{day}, {when.tm_mday:02} {month} {when.tm_year} {time.strftime('%H:%M:%S', when)} GMT"
+        return ABSENT
+    body = found.entry.content.encode("utf-8", "replace")  # as text whatever the type is: clients read Config-Type
+    return Response(200, body, TEXT, configs.headers(found))
 
 
 def remove(call: Call) -> Response:
     """Removing what is not there answers `true` as well."""
     configs.remove(call, configs.V1)
-    return text("true")
+    return as_json(True)
 
 
 # -- listening ---------------------------------------------------------------------------------------------------------
@@ -85,11 +65,13 @@ Listened = dict[ConfigKey, tuple[str, str]]
 def listen(call: Call) -> Response | Awaitable[Response]:
     """Compare at once; with `Long-Pulling-Timeout` hold an unchanged request until a key changes."""
     request = call.request
-    listened = read_listened(request.need("Listening-Configs"))
+    listened = read_listened(request.get("Listening-Configs"))
     ip, tag = client_ip(request), request.header("vipserver-tag")
     changed = [key for key, (_, md5) in listened.items() if call.domain.config.md5(key, ip=ip, tag=tag) != md5]
     timeout = request.header("long-pulling-timeout")
-    if changed or not timeout or request.header("long-pulling-timeout-no-hangup") == "true":
+    if not timeout:
+        return _changes_in_headers(listened, changed)
+    if changed or request.header("long-pulling-timeout-no-hangup") == "true":
         return _changes(listened, changed)
     return _hold(call, listened, max(10_000, names.to_int(timeout) - 500) / 1000)
 
@@ -106,13 +88,26 @@ async def _hold(call: Call, listened: Listened, seconds: float) -> Response:
 
 
 def _changes(listened: Listened, changed: list[ConfigKey]) -> Response:
+    """The changed keys as a body of a line."""
+    told = _told(listened, changed)
+    return Response(200, f"{told}\n".encode() if told else b"", CONFIG_JSON, configs.FRESH)
+
+
+def _changes_in_headers(listened: Listened, changed: list[ConfigKey]) -> Response:
+    """Who doesn't poll for long is told in headers, as clients before 1.0 read it (`LongPollingService`)."""
+    old = "".join(f"{key.data_id}:{key.group};" for key in changed)
+    told = (("Probe-Modify-Response", old), ("Probe-Modify-Response-New", _told(listened, changed)))
+    return Response(200, b"", CONFIG_JSON, (*told, *configs.FRESH))
+
+
+def _told(listened: Listened, changed: list[ConfigKey]) -> str:
     """The changed keys, URL-encoded, with the tenant as the client spelled it (and none if it sent none)."""
     entries = []
     for key in changed:
         tenant = listened[key][0]
         fields = [key.data_id, key.group, *([tenant] if tenant.strip() else [])]
         entries.append(FIELD.join(fields) + LINE)
-    return text(quote("".join(entries), safe="*-._") + "\n" if entries else "")
+    return quote("".join(entries), safe="*-._")
 
 
 def read_listened(probe: str) -> Listened:
@@ -134,7 +129,7 @@ def read_listened(probe: str) -> Listened:
 
 def listened_resource(request: Request) -> Resource:
     """A probe is judged by the tenant of its first key, as a batch is over gRPC."""
-    listened = read_listened(request.need("Listening-Configs"))
+    listened = read_listened(request.get("Listening-Configs"))
     return Resource(next(iter(listened)).tenant, "", "config", "")
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from harness.emulators.nacos.config.model import Entry
 from harness.emulators.nacos.config.transfer import TransferError
+from harness.emulators.nacos.errors import invalid
 from harness.emulators.nacos.http import configs
 from harness.emulators.nacos.http.configs import V1
-from harness.emulators.nacos.http.message import Response, as_json, rest_result, text
+from harness.emulators.nacos.http.message import Response, as_json, text
 from harness.emulators.nacos.http.routes import Call, Family, Route, console_resource
 from harness.emulators.nacos.http.services import page_object
 
@@ -20,43 +22,65 @@ def detail(call: Call) -> Response:
     entry = call.domain.config.state.entries.get(configs.key_of(call, V1))
     if entry is None:
         return text("")
-    return as_json({**configs.basic_v1(entry), **configs.advance(entry)})
+    return as_json({**configs.basic_v1(entry, call.domain.version), **configs.advance(entry)})
 
 
 def catalog(call: Call) -> Response:
     """The fields around a configuration."""
     entry = call.domain.config.state.entries.get(configs.key_of(call, V1))
-    return rest_result(configs.advance(entry) if entry else None)
+    return call.rest_result({**configs.advance(entry), "type": entry.type} if entry else None)
 
 
 def search(blur: bool) -> Callable[[Call], Response]:
     """A page of what a search finds."""
 
     def run(call: Call) -> Response:
-        call.request.need("pageNo")
-        call.request.need("pageSize")
-        found = [configs.basic_v1(entry) for entry in configs.find_all(call, V1, blur=blur)]
-        return as_json(page_object(found, call.request))
+        request = call.request
+        for name, kind in (("dataId", "String"), ("group", "String"), ("pageNo", "int"), ("pageSize", "int")):
+            request.present(name, kind)
+        found = [_line(call, entry, blur) for entry in configs.find_all(call, V1, blur=blur)]
+        if request.number("pageNo", 0) < 1 or request.number("pageSize", 0) < 1:
+            where = f"dataId={request.get('dataId')}, group={request.get('group')}"
+            why = "pageNo and pageSize must be greater than zero"
+            raise invalid(f"serialize page error, {where};caused: {why}")
+        return as_json(page_object(found, request))
 
     return run
 
 
+def _line(call: Call, entry: Entry, blur: bool) -> dict[str, Any]:
+    """A line of what was found; which columns it has depends on the query that the server builds."""
+    line, by_tags, is_2 = (
+        configs.basic_v1(entry, call.domain.version),
+        bool(call.request.get(V1.tags)),
+        call.domain.version.is_2,
+    )
+    if blur:
+        told = {**line, "md5": None if is_2 or by_tags else line["md5"]}
+        return {**told, "encryptedDataKey": None} if by_tags else told
+    plain = {**line, "encryptedDataKey": None, "md5": None if is_2 else line["md5"]}
+    return {**plain, "md5": None, "type": None} if by_tags else plain
+
+
 def remove_many(call: Call) -> Response:
     """Remove by ids."""
-    return rest_result(configs.remove_many(call))
+    return call.rest_result(configs.remove_many(call))
 
 
 def beta(call: Call) -> Response:
     """The beta variant and for whom it is."""
     gray = configs.beta(call, V1)
     if gray is None:
-        return rest_result(None, "config not found", 404)
-    return rest_result({**configs.basic_v1(gray.entry), "betaIps": ",".join(gray.ips)}, "query beta ok")
+        return call.rest_result(None, "query beta ok")
+    line = {**configs.basic_v1(gray.entry, call.domain.version), "encryptedDataKey": None, "type": None}
+    return call.rest_result({**line, "betaIps": ",".join(gray.ips)}, "query beta ok")
 
 
 def stop_beta(call: Call) -> Response:
     """Drop the beta variant."""
-    return rest_result(configs.stop_beta(call, V1), "stop beta ok")
+    if not configs.stop_beta(call, V1):
+        return call.rest_result(False, "remove beta data error", 500)
+    return call.rest_result(True, "stop beta ok")
 
 
 def listeners(call: Call) -> Response:
@@ -77,9 +101,9 @@ def export(new_layout: bool) -> Callable[[Call], Response]:
 def _moved(act: Callable[[Call, str], dict[str, Any]], target: str, message: str) -> Callable[[Call], Response]:
     def run(call: Call) -> Response:
         try:
-            return rest_result(act(call, call.request.get(target)), message)
+            return call.rest_result(act(call, call.request.get(target)), message)
         except TransferError as error:
-            return rest_result({"succCount": 0}, error.detail, error.code)
+            return call.rest_result({"succCount": 0}, error.detail, error.code)
 
     return run
 

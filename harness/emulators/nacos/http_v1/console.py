@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from harness.emulators.nacos.errors import MissingParameter, NacosError
+from harness.emulators.nacos import names
+from harness.emulators.nacos.errors import IllegalParameter, NacosError
 from harness.emulators.nacos.http import namespace_calls as calls
 from harness.emulators.nacos.http import site_info
-from harness.emulators.nacos.http.message import Response, as_json, rest_result, text
+from harness.emulators.nacos.http.message import Response, as_json, text
 from harness.emulators.nacos.http.routes import Call, Family, Route, console_resource
 
 
@@ -21,17 +22,22 @@ def health(call: Call) -> Response:
 
 def nothing(call: Call) -> Response:
     """Announcements and guides: there are none."""
-    return rest_result("")
+    return call.rest_result("")
 
 
 def list_namespaces(call: Call) -> Response:
     """Every namespace."""
-    return rest_result(calls.listing(call))
+    return call.rest_result(calls.listing(call))
 
 
 def get_namespace(call: Call) -> Response:
     """One namespace, bare; 404 if there is none."""
-    return as_json(calls.shape(call, call.domain.namespaces.get(call.request.need("namespaceId"))))
+    try:
+        return as_json(calls.shape(call, call.domain.namespaces.get(call.request.present("namespaceId"))))
+    except NacosError as error:
+        if error.status != 404:
+            raise
+        raise NacosError(500, error.detail) from error
 
 
 def exists(call: Call) -> Response:
@@ -41,9 +47,11 @@ def exists(call: Call) -> Response:
 
 def create_namespace(call: Call) -> Response:
     """v1 answers a refusal with 200 and `false`."""
+    call.request.present("customNamespaceId")
+    call.request.present("namespaceName")
     try:
         return as_json(calls.create(call, "customNamespaceId"))
-    except MissingParameter:
+    except IllegalParameter:
         raise
     except NacosError:
         return as_json(False)
@@ -52,7 +60,8 @@ def create_namespace(call: Call) -> Response:
 def update_namespace(call: Call) -> Response:
     """Rename."""
     request = call.request
-    target, name = request.need("namespace"), request.need("namespaceShowName")
+    target, name = request.present("namespace"), request.present("namespaceShowName")
+    names.check("namespaceShowName", name)
     try:
         call.domain.namespaces.update(target, name, request.get("namespaceDesc"))
     except NacosError:

@@ -15,24 +15,30 @@ config_resource = configs.resource_of(V1)
 
 def listing(call: Call) -> Response:
     """The rows of one configuration, newest first, by page of at most 500."""
-    rows = [histories.row_v1(record, content=False) for record in histories.of_key(call, V1)]
+    rows = [histories.row_v1(record, call.domain.version, content=False) for record in histories.of_key(call, V1)]
     return as_json(page_object(rows, call.request))
 
 
 def one(call: Call) -> Response:
     """One row."""
-    return as_json(histories.row_v1(histories.one(call, V1)))
+    call.request.present("nid", "Long")
+    return as_json(histories.row_v1(histories.one(call, V1), call.domain.version))
 
 
 def previous(call: Call) -> Response:
     """The last change of a configuration."""
     record = histories.previous(call, V1)
-    return as_json(histories.row_v1(record)) if record else text("")
+    return as_json(histories.row_v1(record, call.domain.version)) if record else text("")
 
 
 def of_namespace(call: Call) -> Response:
     """Every configuration of a namespace."""
-    return as_json([configs.basic_v1(entry) for entry in histories.configs_of_namespace(call, V1)])
+    call.request.present("tenant")
+    unread = {"content": None, "md5": None, "encryptedDataKey": None}
+    found = histories.configs_of_namespace(call, V1)
+    return as_json(
+        [{**configs.basic_v1(one, call.domain.version), **unread, "lastModified": one.modified} for one in found]
+    )
 
 
 def _route(path: str, run: Callable[[Call], Response], **when: str) -> Route:
@@ -41,7 +47,7 @@ def _route(path: str, run: Callable[[Call], Response], **when: str) -> Route:
 
 ROUTES = (
     _route("", listing, search="accurate"),
-    _route("", one, nid="*"),
+    _route("", one),
     _route("/previous", previous),
     _route("/configs", of_namespace),
 )

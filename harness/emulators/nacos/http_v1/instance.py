@@ -9,7 +9,7 @@ from typing import Any
 from harness.emulators.nacos import names
 from harness.emulators.nacos.errors import invalid
 from harness.emulators.nacos.http import instances
-from harness.emulators.nacos.http.forms import address_of, cluster_of, service_key
+from harness.emulators.nacos.http.forms import cluster_of, service_key
 from harness.emulators.nacos.http.message import Request, Response, as_json, raw_json, text
 from harness.emulators.nacos.http.routes import Call, Family, Route, naming_resource
 from harness.emulators.nacos.naming.model import Instance, ServiceKey, text_map
@@ -40,7 +40,7 @@ def beat(call: Call) -> Response:
     request = call.request
     key = service_key(request)
     full = _read_beat(request)
-    ip, port = (full.ip, full.port) if full else address_of(request)
+    ip, port = (full.ip, full.port) if full else (request.get("ip"), names.check_port(request.get("port", "0")))
     known = call.domain.beats.beat(key, ip, port, full)
     return as_json(
         {
@@ -65,8 +65,8 @@ def _read_beat(request: Request) -> Instance | None:
     try:
         info: Any = json.loads(body)
         return Instance(
-            ip=str(info["ip"]),
-            port=names.check_port(str(info["port"])),
+            ip=str(info.get("ip") or ""),
+            port=names.check_port(str(info.get("port") or 0)),
             weight=float(info.get("weight") or 1.0),
             cluster=str(info.get("cluster") or cluster_of(request)),
             metadata=text_map(info.get("metadata") or {}),
@@ -93,8 +93,13 @@ def get(call: Call) -> Response:
 
 
 def statuses(call: Call) -> Response:
+    """The health of a service's instances by the service's key."""
+    return statuses_of(call, call.request.present("key"))
+
+
+def statuses_of(call: Call, key: str) -> Response:
     """`ip:port_healthy` of each instance; `key` is `namespace##group@@service`."""
-    namespace, separator, grouped = call.request.need("key").partition("##")
+    namespace, separator, grouped = key.partition("##")
     if not separator:
         namespace, grouped = "", namespace
     group, name = names.split_grouped(grouped)

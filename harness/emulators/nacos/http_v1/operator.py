@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.emulators.nacos.http import instances, site_info
-from harness.emulators.nacos.http.message import Response, as_json, rest_result, text
+from harness.emulators.nacos.http.message import Response, as_json, text
 from harness.emulators.nacos.http.routes import Call, Family, Route, console_resource, naming_resource
 from harness.emulators.nacos.http_v1.instance import plain
 
@@ -15,7 +15,7 @@ def metrics(call: Call) -> Response:
 
 def switches(call: Call) -> Response:
     """The switches as they stand."""
-    return as_json(site_info.SWITCHES)
+    return as_json(site_info.switches(call))
 
 
 def push_state(call: Call) -> Response:
@@ -33,6 +33,8 @@ def push_state(call: Call) -> Response:
 
 def responsible(call: Call) -> Response:
     """Which server answers for a client: the only one."""
+    call.request.present("ip")
+    call.request.present("port")
     return as_json({"responsibleServer": call.site.identity.address})
 
 
@@ -44,27 +46,27 @@ def health(call: Call) -> Response:
 
 def checkers(call: Call) -> Response:
     """The kinds of health checks."""
-    return as_json({kind: {"type": kind} for kind in ("TCP", "HTTP", "MYSQL", "NONE")})
+    return as_json(site_info.CHECKERS)
 
 
 def nodes(call: Call) -> Response:
     """The members of the cluster: one."""
-    return rest_result([site_info.member(call)])
+    return call.rest_result([site_info.member(call)])
 
 
 def node_self(call: Call) -> Response:
     """This node."""
-    return rest_result(site_info.member(call))
+    return call.rest_result(site_info.member(call))
 
 
 def node_names(call: Call) -> Response:
     """The members' addresses."""
-    return rest_result([call.site.identity.address])
+    return call.rest_result([call.site.identity.address])
 
 
 def node_health(call: Call) -> Response:
     """This node's state."""
-    return rest_result("UP")
+    return call.rest_result("UP")
 
 
 _OPERATOR = tuple(

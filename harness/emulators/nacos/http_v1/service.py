@@ -6,12 +6,19 @@ from collections.abc import Callable
 from typing import Any
 
 from harness.emulators.nacos import names
+from harness.emulators.nacos.errors import NacosError
 from harness.emulators.nacos.http import services
-from harness.emulators.nacos.http.message import Response, as_json, rest_result
+from harness.emulators.nacos.http.forms import bound_key
+from harness.emulators.nacos.http.message import Response, as_json
 from harness.emulators.nacos.http.routes import Call, Family, Route, naming_resource
 from harness.emulators.nacos.http_v1.instance import plain
 from harness.emulators.nacos.naming.model import ClusterSettings, ServiceMetadata
 
+#: Spring's words for a missing number without a default (`CatalogController` declares these two so).
+UNTRANSLATED = (
+    "caused: Optional int parameter '{}' is present but cannot be translated into a null value due to being declared "
+    "as a primitive type. Consider declaring it as object wrapper for the corresponding primitive type.;"
+)
 SELECTOR_TYPES = ["label", "none"]
 
 
@@ -29,10 +36,17 @@ def get(call: Call) -> Response:
             "selector": dict(metadata.selector),
             "clusters": [
                 {"name": name, "healthChecker": dict(one.checker), "metadata": dict(one.metadata)}
-                for name, one in services.clusters(service).items()
+                for name, one in metadata.clusters.items()
             ],
         }
     )
+
+
+def update(call: Call) -> str:
+    """Replace threshold, metadata and selector; the threshold has to come."""
+    call.request.need("serviceName")
+    call.request.need("protectThreshold")
+    return services.update(call)
 
 
 def list_names(call: Call) -> Response:
@@ -54,13 +68,14 @@ def all_names(call: Call) -> Response:
 def subscribers(call: Call) -> Response:
     """Who subscribes."""
     found = [services.subscriber_v1(key, one) for key, one in services.subscribers(call)]
-    shown = services.page(found, call.request.number("pageNo", 1), call.request.number("pageSize", 1000))
+    number, size = (call.request.get(name) for name in ("pageNo", "pageSize"))
+    shown = services.page(found, int(number) if names.is_int(number) else 1, int(size) if names.is_int(size) else 1000)
     return as_json({"subscribers": shown, "count": len(found)})
 
 
 def selector_types(call: Call) -> Response:
     """What the server offers; setting `label` is refused here."""
-    return rest_result(SELECTOR_TYPES)
+    return call.rest_result(SELECTOR_TYPES)
 
 
 # -- catalog -----------------------------------------------------------------------------------------------------------
@@ -68,16 +83,21 @@ def selector_types(call: Call) -> Response:
 
 def catalog(call: Call) -> Response:
     """The console's list of services, with or without instances."""
+    for name in ("pageNo", "pageSize"):
+        if call.request.optional(name) is None:
+            raise NacosError(500, UNTRANSLATED.format(name))
     number, size = call.request.number("pageNo", 1), call.request.number("pageSize", 10)
     found = services.matching(call)
     shown = services.page(found, number, size)
-    if call.request.flag("withInstances", True):
+    if call.request.flag("withInstances", False):
         return as_json([services.with_hosts(one) for one in shown])
     return as_json({"count": len(found), "serviceList": [services.summary(one) for one in shown]})
 
 
 def catalog_instances(call: Call) -> Response:
     """Every instance, disabled ones too."""
+    call.request.present("serviceName")
+    call.request.present("clusterName")
     key, found = services.catalog_instances(call)
     shown = services.page(found, call.request.number("pageNo", 1), call.request.number("pageSize", 10))
     return as_json({"list": [one.wire(key) for one in shown], "count": len(found)})
@@ -85,7 +105,8 @@ def catalog_instances(call: Call) -> Response:
 
 def catalog_service(call: Call) -> Response:
     """One service as the console's page wants it."""
-    service = services.known(call)
+    key = bound_key(call.request)
+    service = call.domain.registry.known(key, f"service {key.grouped} is not found!", 404)
     metadata = service.metadata or ServiceMetadata()
     return as_json(
         {
@@ -96,18 +117,18 @@ def catalog_service(call: Call) -> Response:
                 "selector": dict(metadata.selector),
                 "metadata": dict(metadata.metadata),
             },
-            "clusters": [_cluster(service.key.grouped, name, one) for name, one in services.clusters(service).items()],
+            "clusters": [_cluster(call, key.grouped, name, one) for name, one in services.clusters(service).items()],
         }
     )
 
 
-def _cluster(service: str, name: str, settings: ClusterSettings) -> dict[str, Any]:
+def _cluster(call: Call, service: str, name: str, settings: ClusterSettings) -> dict[str, Any]:
     return {
         "name": name,
         "healthChecker": dict(settings.checker),
         "metadata": dict(settings.metadata),
         "defaultPort": 80,
-        "useIPPort4Check": settings.use_instance_port,
+        "useIPPort4Check" if call.domain.version.is_2 else "useIpPort4Check": settings.use_instance_port,
         "defaultCheckPort": settings.check_port,
         "serviceName": service,
     }
@@ -118,8 +139,8 @@ def _route(method: str, path: str, run: Callable[[Call], Response], action: str)
 
 
 ROUTES = (
-    _route("POST", "service", plain(services.create), "w"),
-    _route("PUT", "service", plain(services.update), "w"),
+    _route("POST", "service", plain(services.create_persistent), "w"),
+    _route("PUT", "service", plain(update), "w"),
     _route("DELETE", "service", plain(services.delete), "w"),
     _route("GET", "service", get, "r"),
     _route("GET", "service/list", list_names, "r"),

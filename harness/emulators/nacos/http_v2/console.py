@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from harness.emulators.nacos import names
 from harness.emulators.nacos.http import namespace_calls as calls
 from harness.emulators.nacos.http import site_info
 from harness.emulators.nacos.http.routes import Call, console_resource
@@ -12,18 +13,23 @@ from harness.emulators.nacos.http.wrap import data_route, open_route
 
 def get_namespace(call: Call) -> dict[str, Any]:
     """One namespace; raises NacosError (404)."""
-    return calls.shape(call, call.domain.namespaces.get(call.request.need("namespaceId")))
+    return calls.shape(call, call.domain.namespaces.get(call.request.present("namespaceId")))
 
 
 def create_namespace(call: Call) -> bool:
     """A new namespace; raises NacosError (400, 22000)."""
+    if call.request.optional("namespaceId") is None:
+        calls.required(call, "namespaceId")
     return calls.create(call, "namespaceId")
 
 
 def update_namespace(call: Call) -> bool:
     """Rename; raises NacosError (400, 22000)."""
     request = call.request
-    target, name = request.need("namespaceId"), request.need("namespaceName")
+    calls.required(call, "namespaceId")
+    calls.required(call, "namespaceName")
+    target, name = request.get("namespaceId"), request.get("namespaceName")
+    names.check("namespaceShowName", name)
     call.domain.namespaces.update(target, name, request.get("namespaceDesc"))
     return True
 

@@ -11,7 +11,7 @@ from harness.emulators.nacos.http.forms import service_key
 from harness.emulators.nacos.http.message import Response, raw_json, text
 from harness.emulators.nacos.http.routes import Call, Family, Route, console_resource, naming_resource
 from harness.emulators.nacos.http.wrap import data_route, open_route
-from harness.emulators.nacos.http_v1.instance import beat
+from harness.emulators.nacos.http_v1.instance import beat, statuses_of
 from harness.emulators.nacos.naming.model import Instance, ServiceKey
 from harness.emulators.nacos.naming.registry import Subscriber
 
@@ -41,13 +41,19 @@ def list_instances(call: Call) -> Response:
     return raw_json(f'{{"code":0,"message":"success","data":{info}}}')
 
 
+def statuses(call: Call) -> Response:
+    """The health of a service's instances; its key is the last part of the path."""
+    return statuses_of(call, call.request.path.rpartition("/")[2])
+
+
 def updated(act: Callable[[Call], list[str]]) -> Callable[[Call], dict[str, list[str]]]:
     """Which instances' metadata was changed."""
     return lambda call: {"updated": act(call)}
 
 
 def patch(call: Call) -> Response:
-    """Answers bare text, unlike its neighbours."""
+    """Answers bare text, unlike its neighbours; weight and enabled have to come."""
+    instances.find_bound(call)
     return text(instances.patch(call))
 
 
@@ -65,7 +71,9 @@ def service_names(call: Call) -> dict[str, Any]:
 
 def catalog_instances(call: Call) -> dict[str, Any]:
     """Every instance, disabled ones too."""
-    key, found = services.catalog_instances(call)
+    # a group beside the name and a cluster are not read: `CatalogControllerV2`
+    key = service_key(call.request)._replace(group=names.split_grouped(call.request.get("serviceName"))[0])
+    found = list(call.domain.registry.known(key, f"service {key.grouped} is not found!", 404).instances)
     shown = services.page(found, call.request.number("pageNo", 1), call.request.number("pageSize", 10))
     return {"instances": [one.wire(key) for one in shown], "count": len(found)}
 
@@ -105,18 +113,13 @@ def subscribers(call: Call) -> list[dict[str, Any]]:
     return [{"clientId": one.client_id, "ip": one.ip, "port": one.port} for one in clients.subscribers(call)]
 
 
-def switches(call: Call) -> dict[str, Any]:
-    """The switches as they stand."""
-    return site_info.SWITCHES
-
-
 INSTANCE, SERVICE, CLIENT = "/v2/ns/instance", "/v2/ns/service", "/v2/ns/client"
 _OPERATOR = tuple(
     route
     for alias in ("operator", "ops")
     for route in (
         open_route("GET", f"/v2/ns/{alias}/metrics", site_info.metrics),
-        open_route("GET", f"/v2/ns/{alias}/switches", switches),
+        open_route("GET", f"/v2/ns/{alias}/switches", site_info.switches),
     )
 )
 ROUTES = (
@@ -127,6 +130,7 @@ ROUTES = (
     Route("PATCH", INSTANCE, patch, Family.RESULT, "w", naming_resource),
     Route("GET", f"{INSTANCE}/list", list_instances, Family.RESULT, "r", naming_resource),
     Route("PUT", f"{INSTANCE}/beat", beat, Family.RESULT, "w", naming_resource),
+    Route("GET", f"{INSTANCE}/statuses/{{key}}", statuses, Family.RESULT, "r", naming_resource),
     data_route("PUT", f"{INSTANCE}/metadata/batch", updated(instances.update_metadata), naming_resource),
     data_route("DELETE", f"{INSTANCE}/metadata/batch", updated(instances.delete_metadata), naming_resource),
     data_route("POST", SERVICE, services.create, naming_resource),

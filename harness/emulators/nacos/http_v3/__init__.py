@@ -12,4 +12,4 @@ ROUTES: tuple[Route, ...] = (
     *core.ROUTES,
     *auth.ROUTES,
 )
-CONSOLE_ROUTES: tuple[Route, ...] = (*console.ROUTES, *auth.ROUTES)
+CONSOLE_ROUTES: tuple[Route, ...] = (*console.ROUTES, *auth.CONSOLE_ROUTES)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from harness.emulators.nacos.errors import Filtered, NacosError
 from harness.emulators.nacos.http import account_calls as calls
+from harness.emulators.nacos.http.message import Response, result, text
 from harness.emulators.nacos.http.routes import Call, Family, Route, console_resource
-from harness.emulators.nacos.http.wrap import data_route, enveloped
+from harness.emulators.nacos.http.wrap import data_route
 from harness.emulators.nacos.http_v1.auth import login_answer
 
 
@@ -15,9 +17,34 @@ def _route(method: str, path: str, act: Callable[[Call], Any]) -> Route:
     return data_route(method, f"/v3/auth/{path}", act, console_resource)
 
 
-ROUTES = (
-    Route("POST", "/v3/auth/user/login", login_answer, Family.RESULT),
-    Route("POST", "/v3/auth/user/admin", enveloped(calls.create_admin), Family.RESULT),
+def login(call: Call) -> Response:
+    """The bare login object; on the main port nobody turns a refusal into an answer of its own (3.0.3)."""
+    try:
+        return login_answer(call)
+    except NacosError as error:
+        raise Filtered(500, "No message available") from error
+
+
+def console_login(call: Call) -> Response:
+    """The bare login object, a refusal as text."""
+    try:
+        return login_answer(call)
+    except NacosError as error:
+        return text(error.detail, error.status)
+
+
+def create_admin(call: Call) -> Response:
+    """The first administrator; a second one is refused inside the envelope."""
+    try:
+        return result(calls.create_admin(call))
+    except NacosError as error:
+        if error.status != 409:
+            raise
+        return result(None, 409, f"{error.detail}.")
+
+
+_SHARED = (
+    Route("POST", "/v3/auth/user/admin", create_admin, Family.RESULT),
     data_route("PUT", "/v3/auth/user", calls.update_user, calls.password_resource),
     _route("POST", "user", calls.create_user),
     _route("DELETE", "user", calls.delete_user),
@@ -32,3 +59,5 @@ ROUTES = (
     _route("GET", "permission/list", calls.permissions_page),
     _route("GET", "permission", calls.has_permission),
 )
+ROUTES = (Route("POST", "/v3/auth/user/login", login, Family.RESULT), *_SHARED)
+CONSOLE_ROUTES = (Route("POST", "/v3/auth/user/login", console_login, Family.RESULT), *_SHARED)

@@ -49,7 +49,7 @@ def get_config(call: Call) -> Response:
             "message": None,
             "requestId": None,
             "content": entry.content,
-            "encryptedDataKey": entry.encrypted_data_key,
+            "encryptedDataKey": None if found.beta or found.tag else entry.encrypted_data_key,
             "contentType": entry.type,
             "md5": entry.md5,
             "lastModified": entry.modified,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from harness.emulators.nacos.errors import NacosError
+from harness.emulators.nacos.errors import NacosError, invalid
 from harness.emulators.nacos.http import configs, histories
 from harness.emulators.nacos.http.configs import V3
-from harness.emulators.nacos.http.message import Response
+from harness.emulators.nacos.http.message import Response, as_json, result
 from harness.emulators.nacos.http.routes import Call, Family, Route, console_resource
 from harness.emulators.nacos.http.services import page_object
 from harness.emulators.nacos.http.wrap import data_route, moved, speaking
@@ -27,7 +27,8 @@ def detail(call: Call) -> dict[str, Any]:
 def listing(call: Call) -> dict[str, Any]:
     """A page of configurations without their content."""
     found = configs.find_all(call, V3, blur=configs.is_blur(call.request))
-    return page_object([configs.basic_v3(entry) for entry in found], call.request)
+    untold = {"md5": None} if call.request.get(V3.tags) else {}  # that query reads fewer columns
+    return page_object([{**configs.basic_v3(entry), **untold} for entry in found], call.request)
 
 
 def beta(call: Call) -> dict[str, Any]:
@@ -36,6 +37,13 @@ def beta(call: Call) -> dict[str, Any]:
     if gray is None:
         raise NacosError(404, "Config is not in beta.", 20004)
     return configs.gray_v3(gray)
+
+
+def stop_beta(call: Call) -> Response:
+    """Drop the beta variant; that there is none is told inside the envelope."""
+    if configs.stop_beta(call, V3):
+        return result(True)
+    return as_json({"code": 30000, "message": "remove beta data error", "data": False})
 
 
 def listeners(call: Call) -> dict[str, Any]:
@@ -61,18 +69,25 @@ def history(call: Call) -> dict[str, Any]:
 
 def history_row(call: Call) -> dict[str, Any]:
     """One row."""
-    return histories.row_v3(histories.one(call, V3), content=True)
+    try:
+        return histories.row_v3(histories.one(call, V3), content=True)
+    except NacosError as error:
+        if error.status == 404:
+            raise invalid("Source must not be null") from error
+        raise
 
 
-def previous(call: Call) -> dict[str, Any] | None:
-    """The last change of a configuration."""
+def previous(call: Call) -> dict[str, Any]:
+    """The last change of a configuration; raises NacosError (400)."""
     record = histories.previous(call, V3)
-    return histories.row_v3(record, content=True) if record else None
+    if record is None:
+        raise invalid("Source must not be null")
+    return histories.row_v3(record, content=True)
 
 
 def of_namespace(call: Call) -> list[dict[str, Any]]:
     """Every configuration of a namespace."""
-    return [configs.basic_v3(entry) for entry in histories.configs_of_namespace(call, V3)]
+    return [{**configs.basic_v3(entry), "md5": None} for entry in histories.configs_of_namespace(call, V3)]
 
 
 def admin_routes(prefix: str) -> tuple[Route, ...]:
@@ -89,7 +104,7 @@ def admin_routes(prefix: str) -> tuple[Route, ...]:
         data_route("DELETE", f"{config}/{batch}", configs.remove_many, console_resource),
         data_route("GET", f"{config}/list", listing, config_resource),
         data_route("GET", f"{config}/beta", beta, config_resource),
-        data_route("DELETE", f"{config}/beta", speaking(configs.stop_beta, V3), config_resource),
+        Route("DELETE", f"{config}/beta", stop_beta, Family.RESULT, "w", config_resource),
         data_route("GET", f"{config}/listener", listeners, config_resource),
         data_route("GET", listener, listened, config_resource),
         Route("GET", f"{config}/{exporting}", export, Family.RESULT, "r", config_resource),

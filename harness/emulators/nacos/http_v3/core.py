@@ -6,7 +6,7 @@ from typing import Any
 
 from harness.emulators.nacos.http import namespace_calls as calls
 from harness.emulators.nacos.http import site_info
-from harness.emulators.nacos.http.routes import Call, Route, console_resource
+from harness.emulators.nacos.http.routes import Call, Route, console_resource, own_resource
 from harness.emulators.nacos.http.wrap import data_route, open_route
 from harness.emulators.nacos.http_v2.console import create_namespace, fine, get_namespace, members, update_namespace
 
@@ -25,7 +25,7 @@ def namespace_routes(prefix: str) -> tuple[Route, ...]:
     """Namespaces, as the admin API and the console have them."""
     path = f"{prefix}/core/namespace"
     return (
-        open_route("GET", f"{path}/list", calls.listing),
+        data_route("GET", f"{path}/list", calls.listing, own_resource if "console" in prefix else console_resource),
         data_route("GET", path, get_namespace, console_resource),
         data_route("PUT", path, update_namespace, console_resource),
         data_route("DELETE", path, calls.delete, console_resource),

@@ -11,7 +11,7 @@ from harness.emulators.nacos.http.routes import Call, Route, console_resource, n
 from harness.emulators.nacos.http.services import page, page_object
 from harness.emulators.nacos.http.wrap import data_route
 from harness.emulators.nacos.http_v1.service import SELECTOR_TYPES
-from harness.emulators.nacos.http_v2.naming import switches, updated
+from harness.emulators.nacos.http_v2.naming import updated
 from harness.emulators.nacos.naming.model import Instance, ServiceKey
 from harness.emulators.nacos.naming.registry import Subscriber
 
@@ -35,7 +35,7 @@ def instance_page(call: Call) -> dict[str, Any]:
 
 def service(call: Call) -> dict[str, Any]:
     """One service in full; raises NacosError (404)."""
-    return services.detail(services.known(call, status=404))
+    return services.detail(services.known(call))
 
 
 def service_list(call: Call) -> Any:
@@ -44,7 +44,10 @@ def service_list(call: Call) -> Any:
     if call.request.flag("withInstances", False):
         number, size = call.request.number("pageNo", 1), call.request.number("pageSize", 100)
         return [{**services.with_hosts(one), "namespaceId": one.key.namespace} for one in page(found, number, size)]
-    return page_object([services.summary(one) for one in found], call.request)
+    shown = page_object([services.summary(one) for one in found], call.request)
+    # a page too many where the last one is full, as the server counts
+    pages = len(found) // call.request.number("pageSize", 100) + 1 if found else 0
+    return {**shown, "pagesAvailable": pages}
 
 
 def subscribers(call: Call) -> dict[str, Any]:
@@ -60,7 +63,7 @@ def selector_types(call: Call) -> list[str]:
 
 def checkers(call: Call) -> dict[str, Any]:
     """The kinds of health checks."""
-    return {kind: {"type": kind} for kind in ("TCP", "HTTP", "MYSQL", "NONE")}
+    return site_info.CHECKERS
 
 
 # -- clients -----------------------------------------------------------------------------------------------------------
@@ -122,7 +125,7 @@ def admin_routes(prefix: str) -> tuple[Route, ...]:
         data_route("PUT", f"{prefix}/ns/health/instance", instances.set_health, naming_resource),
         data_route("GET", f"{prefix}/ns/health/checkers", checkers, console_resource),
         data_route("GET", f"{prefix}/ns/ops/metrics", site_info.metrics, console_resource),
-        data_route("GET", f"{prefix}/ns/ops/switches", switches, console_resource),
+        data_route("GET", f"{prefix}/ns/ops/switches", site_info.switches, console_resource),
         data_route("GET", f"{client}/list", clients.ids, console_resource),
         data_route("GET", client, clients.summary, console_resource),
         data_route("GET", f"{client}/publish/list", published, console_resource),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from harness.emulators.nacos import names
-from harness.emulators.nacos.errors import invalid
+from harness.emulators.nacos.errors import IllegalParameter, Unreadable, invalid
 
 BEAT_INTERVAL = "preserved.heart.beat.interval"
 BEAT_TIMEOUT = "preserved.heart.beat.timeout"
@@ -88,8 +88,14 @@ class Instance:
             "instanceHeartBeatInterval": self.beat_interval,
             "instanceHeartBeatTimeOut": self.beat_timeout,
             "ipDeleteTimeout": self.delete_timeout,
-            "instanceIdGenerator": str(self.metadata.get(ID_GENERATOR, "simple")),
+            **self._id_generator(),
         }
+
+    def _id_generator(self) -> dict[str, str]:
+        # `Instance.getMetaDataByKeyWithDefault` falls back only where there is no metadata at all
+        if not self.metadata:
+            return {"instanceIdGenerator": "simple"}
+        return {"instanceIdGenerator": self.metadata[ID_GENERATOR]} if ID_GENERATOR in self.metadata else {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,10 +137,15 @@ class ServiceMetadata:
     clusters: Mapping[str, ClusterSettings] = field(default_factory=dict)
 
 
+def check_weight(weight: float) -> float:
+    """Refuse a weight as the HTTP calls do, and over gRPC nobody; raises NacosError (400)."""
+    if not 0 <= weight <= 10000:
+        raise invalid("instance format invalid: The weights range from 0.0 to 10000.0", code=21001)
+    return weight
+
+
 def checked(instance: Instance) -> Instance:
     """The instance if the server takes it; raises NacosError (400)."""
-    if not 0 <= instance.weight <= 10000:
-        raise invalid("instance format invalid: The weights range from 0.0 to 10000.0", code=21001)
     if instance.beat_timeout < instance.beat_interval or instance.delete_timeout < instance.beat_interval:
         raise invalid(
             "Instance 'heart beat interval' must less than 'heart beat timeout' and 'ip delete timeout'.", code=21004
@@ -143,8 +154,12 @@ def checked(instance: Instance) -> Instance:
     return instance
 
 
+#: Characters of all keys and values of an instance's metadata together.
+MAX_METADATA = 1024
+
+
 def read_metadata(text: str) -> dict[str, str]:
-    """Metadata of a parameter: a JSON object, else `k1=v1,k2=v2`; raises NacosError (400)."""
+    """Metadata of a parameter: a JSON object, else `k1=v1,k2=v2`; raises Filtered (the checker reads it first)."""
     if not text.strip():
         return {}
     try:
@@ -152,8 +167,18 @@ def read_metadata(text: str) -> dict[str, str]:
     except ValueError:
         return _read_pairs(text)
     if not isinstance(loaded, dict):
-        raise invalid(f"metadata format incorrect:{text}", code=21002)
+        raise _unreadable(text)
     return text_map(loaded)
+
+
+def check_metadata(metadata: Mapping[str, str]) -> None:
+    """Refuse metadata that is too long in all; raises IllegalParameter."""
+    if sum(len(key) + len(value) for key, value in metadata.items()) > MAX_METADATA:
+        raise IllegalParameter(f"Param 'Metadata' is illegal, the param length should not exceed {MAX_METADATA}.")
+
+
+def _unreadable(text: str) -> Unreadable:
+    return Unreadable(f"metadata format incorrect:{text}")
 
 
 def _read_pairs(text: str) -> dict[str, str]:
@@ -161,7 +186,7 @@ def _read_pairs(text: str) -> dict[str, str]:
     for pair in text.split(","):
         key, separator, value = pair.partition("=")
         if not separator or "=" in value:
-            raise invalid(f"metadata format incorrect:{text}", code=21002)
+            raise _unreadable(text)
         pairs[key] = value
     return pairs
 

@@ -40,6 +40,8 @@ class Registry:
         self.subscribed_by: dict[str, set[ServiceKey]] = {}
         self._overlay_gone: dict[tuple[ServiceKey, Place], float] = {}
         self._last_ref = 0
+        #: how a service's JSON spells a member that 2.x and 3.x spell differently
+        self.all_ips = "allIps"
 
     # -- time stamps -------------------------------------------------------------------------------------------------
 
@@ -71,9 +73,8 @@ class Registry:
             service = self.services[key] = Service(key, ephemeral, self.clock.monotonic())
         if service.ephemeral != ephemeral:
             kind, other = ("ephemeral", "persistent") if ephemeral else ("persistent", "ephemeral")
-            raise invalid(
-                f"Current service {key.grouped} is {other} service, can't register {kind} instance.", code=21004
-            )
+            why = f"Current service {key.grouped} is {other} service, can't register {kind} instance."
+            raise NacosError(400, f"errCode: 400, errMsg: {why} ")
         return service
 
     def deregister(self, key: ServiceKey, client_id: str) -> bool:
@@ -166,7 +167,8 @@ class Registry:
     def view(self, key: ServiceKey, clusters: str = "", healthy_only: bool = False) -> View:
         """What a client sees of a service; an unknown one is empty."""
         service = self.services.get(key)
-        return service.view(clusters, healthy_only) if service else empty_view(key, clusters)
+        view = service.view(clusters, healthy_only) if service else empty_view(key, clusters)
+        return view if self.all_ips == view.all_ips else view._replace(all_ips=self.all_ips)
 
     def in_namespace(self, namespace: str) -> list[Service]:
         """The services of a namespace."""

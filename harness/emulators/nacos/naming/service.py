@@ -20,14 +20,15 @@ class View(NamedTuple):
     hosts: tuple[Instance, ...]
     protected: bool
     hosts_json: str
+    all_ips: str = "allIps"
 
     def to_json(self, last_ref_time: int, *, grouped: bool) -> str:
-        """The service info object; HTTP speaks the grouped name, gRPC the plain one."""
+        """The service info object; HTTP speaks the grouped name, gRPC the plain one; 3.x spells `allIps`."""
         name = self.service.grouped if grouped else self.service.name
         return (
             f'{{"name":{json.dumps(name)},"groupName":{json.dumps(self.service.group)},'
             f'"clusters":{json.dumps(self.clusters)},"cacheMillis":10000,"hosts":{self.hosts_json},'
-            f'"lastRefTime":{last_ref_time},"checksum":"","allIPs":false,'
+            f'"lastRefTime":{last_ref_time},"checksum":"","{self.all_ips}":false,'
             f'"reachProtectionThreshold":{"true" if self.protected else "false"},"valid":true}}'
         )
 

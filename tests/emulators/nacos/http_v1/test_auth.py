@@ -29,7 +29,8 @@ def test_login_by_query_form_or_both(http: httpx.Client) -> None:
     found = http.post("/v1/auth/users/login?username=root", data={"password": "pw"}).json()
     assert (found["tokenTtl"], found["globalAdmin"], found["username"]) == (18000, True, "root")
     wrong = http.post("/v1/auth/login?username=root&password=no")
-    assert (wrong.status_code, wrong.text) == (403, "User not found! Please check user exist or password is right!")
+    assert wrong.status_code == 500  # what 3.0.3 makes of it
+    assert wrong.json()["message"] == "Handle API Compatibility failed, please see log for detail."
     assert http.post("/v1/auth/login").status_code == 400
 
 
@@ -55,7 +56,7 @@ def test_the_known_bypasses_are_closed(http: httpx.Client) -> None:
         http.post("/v1/auth/users?username=evil&password=x", headers={"User-Agent": "Nacos-Server"}).status_code == 403
     )
     assert http.get("/v1/auth/users?pageNo=1&pageSize=9&search=accurate").status_code == 403
-    assert http.get("/v1/auth/users/?pageNo=1&pageSize=9&search=accurate").status_code == 403
+    assert http.get("/v1/auth/users/?pageNo=1&pageSize=9&search=accurate").status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -83,9 +84,9 @@ def test_a_token_lapses(http: httpx.Client, nacos: NacosServer) -> None:
 def test_users_roles_and_permissions(http: httpx.Client) -> None:
     admin = login(http)
     made = http.post("/v1/auth/users", params={**admin, "username": "dev", "password": "a"}).json()
-    assert made == {"code": 200, "message": None, "data": "create user ok!"}
+    assert made == {"code": 200, "message": None, "data": "create user ok!", "noRight": False}
     again = http.post("/v1/auth/users", params={**admin, "username": "dev", "password": "a"})
-    assert (again.status_code, again.text) == (400, "caused: user 'dev' already exist!;")
+    assert (again.status_code, again.text) == (200, "")  # 3.x says nothing
     role = {**admin, "role": "reader", "username": "dev"}
     assert http.post("/v1/auth/roles", params=role).json()["data"] == "add role ok!"
     right = {**admin, "role": "reader", "resource": "public:G:config/*", "action": "r"}
@@ -98,7 +99,8 @@ def test_users_roles_and_permissions(http: httpx.Client) -> None:
     assert http.put("/v1/auth/users", params={**dev, "username": "dev", "newPassword": "b"}).status_code == 200
     assert http.put("/v1/auth/users", params={**dev, "username": "root", "newPassword": "b"}).status_code == 403
     login(http, "dev", "b")
-    users = http.get("/v1/auth/users?search=accurate&pageNo=1&pageSize=9", params=admin | {"pageNo": "1"}).json()
+    page = {"search": "accurate", "pageNo": "1", "pageSize": "9"}
+    users = http.get("/v1/auth/users", params=admin | page).json()
     assert {user["username"] for user in users["pageItems"]} == {"root", "dev"}
     assert "b" not in {user["password"] for user in users["pageItems"]}
     assert http.get("/v1/auth/users/search", params={**admin, "username": "de"}).json() == ["dev"]
@@ -108,7 +110,7 @@ def test_users_roles_and_permissions(http: httpx.Client) -> None:
 
 def test_there_is_an_admin_already(http: httpx.Client) -> None:
     answer = http.post("/v1/auth/users/admin?password=x").json()
-    assert answer == {"code": 409, "message": "have admin user cannot use it", "data": None}
+    assert answer == {"code": 409, "message": None, "data": "have admin user cannot use it", "noRight": False}
 
 
 @pytest.mark.parametrize(

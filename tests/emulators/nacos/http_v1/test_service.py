@@ -27,7 +27,7 @@ def test_the_life_of_an_explicit_service(http: httpx.Client) -> None:
 
 
 def test_the_protect_threshold_shows_all_as_healthy(http: httpx.Client) -> None:
-    http.post("/v1/ns/service?serviceName=s&protectThreshold=0.6&ephemeral=true")
+    http.post("/v2/ns/service?serviceName=s&protectThreshold=0.6&ephemeral=true")
     for port, healthy in ((1, "true"), (2, "false")):
         http.post(f"/v1/ns/instance?serviceName=s&ip=1.1.1.1&port={port}&healthy={healthy}")
     found = http.get("/v1/ns/instance/list?serviceName=s").json()
@@ -78,7 +78,7 @@ def test_health_is_set_by_hand_only_where_nothing_probes(http: httpx.Client) -> 
     checker = {"serviceName": "s", "clusterName": "DEFAULT", "checkPort": "80", "healthChecker": '{"type":"NONE"}'}
     assert http.put("/v1/ns/cluster", params=checker).content == b"ok"
     assert http.put("/v1/ns/health/instance", params=params).content == b"ok"
-    assert http.get("/v1/ns/catalog/instances?serviceName=s").json()["list"][0]["healthy"] is False
+    assert http.get("/v1/ns/catalog/instances?serviceName=s&clusterName=DEFAULT").json()["list"][0]["healthy"] is False
 
 
 def test_what_is_not_emulated_says_so(http: httpx.Client) -> None:
@@ -88,7 +88,8 @@ def test_what_is_not_emulated_says_so(http: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "status"), [("GET", "/v1/none", 404), ("DELETE", "/v1/ns/catalog/services", 405)]
+    ("method", "path", "status"),
+    [("GET", "/v1/none", 404), ("DELETE", "/v1/ns/catalog/services", 501), ("PUT", "/v1/cs/configs", 405)],
 )
 def test_unknown_paths_and_methods(http: httpx.Client, method: str, path: str, status: int) -> None:
     answer = http.request(method, path)

@@ -149,7 +149,6 @@ def test_a_service_is_of_one_kind() -> None:
 @pytest.mark.parametrize(
     ("instance", "words"),
     [
-        (host(weight=10001.0), "weights range"),
         (host(cluster="a_b"), "only 0-9a-zA-Z-"),
         (host(metadata={"preserved.heart.beat.timeout": "1"}), "heart beat interval"),
     ],

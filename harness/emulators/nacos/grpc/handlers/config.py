@@ -13,6 +13,9 @@ from harness.emulators.nacos.grpc.body import Body
 from harness.emulators.nacos.grpc.calls import Call, Failed, Handler
 
 NOT_FOUND = 300
+#: What a response has of a configuration that it can't show.
+UNREAD = {"beta": False, "lastModified": 0}
+UNLISTENED: dict[str, Any] = {"changedConfigs": []}
 
 
 def query(call: Call) -> dict[str, Any]:
@@ -21,7 +24,7 @@ def query(call: Call) -> dict[str, Any]:
     key = config_key(call.body)
     found = call.domain.config.get(key, ip=call.connection.ip, tag=call.body.text("tag"), auto_tag=auto_tag)
     if found is None:
-        raise Failed(NOT_FOUND, "config data not exist")
+        raise Failed(NOT_FOUND, "config data not exist", UNREAD)
     entry = found.entry
     return {
         "content": entry.content,
@@ -122,8 +125,16 @@ def listened(body: Body) -> Resource:
 
 
 HANDLERS = (
-    Handler("ConfigQueryRequest", "ConfigQueryResponse", query, "r", resource, check_config),
+    Handler("ConfigQueryRequest", "ConfigQueryResponse", query, "r", resource, check_config, UNREAD),
     Handler("ConfigPublishRequest", "ConfigPublishResponse", publish, "w", resource, check_config),
     Handler("ConfigRemoveRequest", "ConfigRemoveResponse", remove, "w", resource, check_config),
-    Handler("ConfigBatchListenRequest", "ConfigChangeBatchListenResponse", batch_listen, "r", listened, check_listened),
+    Handler(
+        "ConfigBatchListenRequest",
+        "ConfigChangeBatchListenResponse",
+        batch_listen,
+        "r",
+        listened,
+        check_listened,
+        UNLISTENED,
+    ),
 )

@@ -80,7 +80,7 @@ def subscribe(call: Call) -> dict[str, Any]:
             connection.id,
             clusters,
             connection.ip,
-            connection.link.peer[1],
+            0,  # the server knows no port of a client that is told over its connection
             connection.version,
             call.headers.get("app", connection.app),
         )
@@ -126,7 +126,7 @@ def read_instance(part: Body, key: ServiceKey) -> Instance:
         enabled=part.flag("enabled", True),
         cluster=cluster or names.DEFAULT_CLUSTER,
         metadata=part.text_map("metadata"),
-        instance_id=part.text("instanceId") or f"{ip}#{port}#{cluster}#{key.grouped}",
+        instance_id=part.text("instanceId") or f"{ip}#{port}#{cluster}#{part.text('serviceName') or key.grouped}",
     )
 
 
