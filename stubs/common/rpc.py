@@ -105,18 +105,22 @@ class Around(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic i
 
     @asynccontextmanager
     async def _call(self, method: str, caller: Caller, context: Any) -> AsyncIterator[None]:
+        """A refusal is sent once it is noted: whoever reads the journal after the answer finds its status there."""
+        refusal: ApiError | None = None
         with self._noted(method, caller) as outcome:
             try:
                 await self._replica.knobs.apply()
                 yield
                 outcome.append(200)
             except ApiError as error:
-                outcome.append(error.status)
-                await self._refuse(error, caller, context)
+                refusal = error
             except Exception as error:
                 self._replica.log.error("call failed", exc=error, request_id=caller.request_id)
-                outcome.append(500)
-                await self._refuse(ApiError(500, "internal", "internal error"), caller, context)
+                refusal = ApiError(500, "internal", "internal error")
+            if refusal is not None:
+                outcome.append(refusal.status)
+        if refusal is not None:
+            await self._refuse(refusal, caller, context)
 
     async def _refuse(self, error: ApiError, caller: Caller, context: Any) -> None:
         details = "; ".join([error.message, *(f"{item['field']}: {item['message']}" for item in error.errors)])
