@@ -186,8 +186,11 @@ def test_nothing_outlives_its_owner(platform, docker_engine, how):
     until(lambda: not left(docker_engine, mark.strip()), 60, awaited="the end of all containers and their network")
 
 
+# a shell's background job ignores SIGINT, and so would what it starts
 STARTING = OWNER.replace(
-    "stack = Stack", "from harness import processes; print(processes.mark(), flush=True)\nstack = Stack"
+    "stack = Stack",
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    "from harness import processes; print(processes.mark(), flush=True)\nstack = Stack",
 )
 
 
