@@ -122,6 +122,16 @@ def grouped(group: str, name: str) -> str:
     return f"{group}{SPLITTER}{name}"
 
 
+def split_composed(service: str, group: str | None = None) -> tuple[str, str]:
+    """The same as v2 makes it: the parameter's group comes first always, and the name ends at the next `@@`."""
+    return group.strip() if group and group.strip() else DEFAULT_GROUP, service.split(SPLITTER)[0]
+
+
+def split_nothing(service: str, group: str | None = None) -> tuple[str, str]:
+    """The same for v3, which takes a name as it is."""
+    return group.strip() if group and group.strip() else DEFAULT_GROUP, service
+
+
 def split_grouped(service: str, group: str | None = None) -> tuple[str, str]:
     """(group, plain name) of a service parameter; a group inside the name wins over the parameter."""
     if service.startswith(SPLITTER):

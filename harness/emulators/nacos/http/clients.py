@@ -32,7 +32,7 @@ def summary(call: Call) -> dict[str, Any]:
     common: dict[str, Any] = {"clientId": client_id, "lastUpdatedTime": int(call.domain.clock.time() * 1000)}
     connection = call.site.connections.by_id.get(client_id)
     if connection is None:
-        return {**common, "ephemeral": client_id.endswith("#true"), "clientType": "ipPort"}
+        return {**common, "ephemeral": client_id.endswith("#true"), "clientType": "ipPort", **_address(call, client_id)}
     silent = (time.monotonic() - connection.last_active) * 1000
     return {
         **common,
@@ -45,6 +45,14 @@ def summary(call: Call) -> dict[str, Any]:
         "clientIp": connection.ip,
         "clientPort": connection.link.peer[1],
     }
+
+
+def _address(call: Call, client_id: str) -> dict[str, Any]:
+    """Where an ip:port client is: 2.x reads it out of the id, 3.x tells nothing of it."""
+    if not call.domain.version.is_2:
+        return {"connectType": None, "appName": None, "version": None, "clientIp": None, "clientPort": 0}
+    ip, _, port = client_id.partition("#")[0].rpartition(":")
+    return {"clientIp": ip, "clientPort": port}
 
 
 def published(call: Call) -> list[tuple[ServiceKey, Instance]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from harness.emulators.nacos import names
 from harness.emulators.nacos.config.model import ConfigKey, Draft, check_key
 from harness.emulators.nacos.errors import NacosError
@@ -11,26 +13,42 @@ from harness.emulators.nacos.naming.model import Instance, ServiceKey, check_met
 
 def service_key(request: Request) -> ServiceKey:
     """`serviceName` (grouped or plain), `groupName`, `namespaceId`; raises NacosError (400)."""
+    group, name = _splitter(request.path)(request.need("serviceName"), request.get("groupName"))
+    return checked_key(request, group, name)
+
+
+def _splitter(path: str) -> Callable[[str, str | None], tuple[str, str]]:
+    if "/v2/ns/" in path:
+        return names.split_composed
+    return names.split_nothing if "/v3/" in path else names.split_grouped
+
+
+def checked_key(request: Request, group: str, name: str) -> ServiceKey:
+    """The service in the namespace asked for; raises IllegalParameter."""
     namespace = names.namespace_or_public(request.get("namespaceId"))
-    group, name = names.split_grouped(request.need("serviceName"), request.get("groupName"))
     names.check("namespaceId", namespace)
     names.check("groupName", group)
-    names.check("serviceName", name)
+    names.check("serviceName", name.rpartition(names.SPLITTER)[2])
     return ServiceKey(namespace, group, name)
 
 
 def cluster_of(request: Request) -> str:
-    """`clusterName`, also spelled `cluster`; DEFAULT if blank."""
-    cluster = request.get("clusterName") or request.get("cluster", names.DEFAULT_CLUSTER)
+    """`clusterName`, which v1 also spells `cluster`; DEFAULT if blank."""
+    other = request.get("cluster") if _is_old(request) else ""
+    cluster = request.get("clusterName") or other or names.DEFAULT_CLUSTER
     names.check("clusterName", cluster)
     return cluster
+
+
+def _is_old(request: Request) -> bool:
+    return "/v1/" in request.path
 
 
 def address_of(request: Request) -> tuple[str, int]:
     """`ip` and `port`, both required."""
     ip = request.need("ip")
     names.check("ip", ip)
-    return ip, names.check_port(request.need("port"))
+    return ip, names.check_port(request.need("port", "Integer"))
 
 
 def read_instance(request: Request) -> Instance:
@@ -43,7 +61,7 @@ def read_instance(request: Request) -> Instance:
         port=port,
         weight=check_weight(names.to_float(weight)) if weight else 1.0,
         healthy=request.flag("healthy", True),
-        enabled=request.flag("enabled", request.flag("enable", True)),
+        enabled=request.flag("enabled", request.flag("enable", True) if _is_old(request) else True),
         ephemeral=request.flag("ephemeral", True),
         cluster=cluster_of(request),
         metadata=metadata,

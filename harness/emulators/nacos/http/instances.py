@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from harness.emulators.nacos import names
-from harness.emulators.nacos.errors import NacosError, invalid
+from harness.emulators.nacos.errors import MissingParameter, NacosError, invalid
 from harness.emulators.nacos.http.forms import address_of, cluster_of, read_instance, service_key
 from harness.emulators.nacos.http.routes import Call
 from harness.emulators.nacos.naming.beats import http_client_id
@@ -19,6 +19,12 @@ from harness.emulators.nacos.naming.service import Service
 def register(call: Call) -> str:
     """Register one instance: heart-beat bound, or persistent with `ephemeral=false`."""
     call.domain.beats.register(service_key(call.request), read_instance(call.request))
+    return "ok"
+
+
+def register_unnamed(call: Call) -> str:
+    """The same without an instance id (v2's `InstanceUtil` makes none)."""
+    call.domain.beats.register(service_key(call.request), replace(read_instance(call.request), instance_id=None))
     return "ok"
 
 
@@ -34,7 +40,10 @@ def update(call: Call) -> str:
     """Lay weight, enabled and metadata over what the publisher says; raises NacosError (400)."""
     instance = checked(read_instance(call.request))
     overlay = Overlay(instance.weight, instance.enabled, dict(instance.metadata))
-    call.domain.registry.overlay(service_key(call.request), instance.place, overlay)
+    try:
+        call.domain.registry.overlay(service_key(call.request), instance.place, overlay)
+    except NacosError as error:
+        raise NacosError(error.status, error.detail, 21004) from None
     return "ok"
 
 
@@ -129,18 +138,23 @@ def _named_places(text: str) -> set[tuple[str, int, str]]:
 
 
 def set_health(call: Call) -> str:
-    """Set a persistent instance's health, where nothing probes it; raises NacosError (400)."""
+    """Set a persistent instance's health, where nothing probes it; raises NacosError (400).
+
+    The server registers the instance anew, as an ephemeral one, and so refuses what it just allowed
+    (`HealthOperatorV2Impl` of 2.5.1 and 3.0.3).
+    """
     request = call.request
     key, cluster = service_key(request), cluster_of(request)
     ip, port = address_of(request)
     value = request.get("healthy") or request.get("valid")
     if not value:
-        raise NacosError(400, "Param 'healthy' is required.", 21010)
+        raise MissingParameter("healthy", "Boolean")
     service = call.domain.registry.services.get(key)
     settings = service.metadata.clusters.get(cluster) if service and service.metadata else None
     if service is None or settings is None or settings.checker.get("type", "").upper() != "NONE":
         raise NacosError(400, f"health check is still working, service: {key.grouped}, cluster: {cluster}")
     client = http_client_id(ip, port, False)
     if client in service.publications:
-        call.domain.registry.set_health(key, client, names.to_bool(value))
+        why = f"Current service {key.grouped} is persistent service, can't register ephemeral instance."
+        raise NacosError(400, f"errCode: 400, errMsg: {why} ")
     return "ok"

@@ -81,11 +81,11 @@ class Request:
         """A parameter, or None if it did not come."""
         return self.params.get(name)
 
-    def need(self, name: str) -> str:
+    def need(self, name: str, kind: str = "String") -> str:
         """A required parameter; raises MissingParameter."""
         value = self.params.get(name, "")
         if not value.strip():
-            raise MissingParameter(name)
+            raise MissingParameter(name, kind)
         return value
 
     def present(self, name: str, kind: str = "String") -> str:

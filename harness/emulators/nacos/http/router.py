@@ -220,10 +220,11 @@ def _filtered(error: Filtered, call: Call) -> str:
     """The filters' own failures, as the filters around them tell it."""
     if not isinstance(error, Unreadable):
         return error.detail
-    if call.request.path.startswith("/nacos/v2/") and not call.domain.version.is_2:
+    is_v2 = call.request.path.startswith("/nacos/v2/")
+    if is_v2 and not call.domain.version.is_2:
         return "Handle API Compatibility failed, please see log for detail."
     told = f"ErrCode:400, ErrMsg:{error.detail}"
-    return told if "/v3/" in call.request.path else f"Server failed, caused: {told};caused: {error.detail};"
+    return told if is_v2 or "/v3/" in call.request.path else f"Server failed, caused: {told};caused: {error.detail};"
 
 
 def _unconvertible(error: Unconvertible, version: Version) -> str:

@@ -31,6 +31,12 @@ def create(call: Call) -> str:
     return "ok"
 
 
+def create_by_form(call: Call) -> str:
+    """The same where a form is checked: a blank name counts as none. Raises NacosError (400)."""
+    call.request.need("serviceName")
+    return create(call)
+
+
 def create_persistent(call: Call) -> str:
     """The same, where nothing but a persistent one can be asked for."""
     key = bound_key(call.request)
@@ -146,6 +152,13 @@ def clusters(service: Service) -> dict[str, ClusterSettings]:
     return held
 
 
+def checked_clusters(service: Service) -> Mapping[str, ClusterSettings]:
+    """The clusters that are known of: those with settings, and those in which health checks look after instances."""
+    if service.ephemeral:
+        return service.metadata.clusters if service.metadata else {}
+    return clusters(service)
+
+
 def detail(service: Service) -> dict[str, Any]:
     """What v2 and v3 tell of a service."""
     metadata = service.metadata or ServiceMetadata()
@@ -153,7 +166,7 @@ def detail(service: Service) -> dict[str, Any]:
         "namespaceId": service.key.namespace,
         "serviceName": service.key.name,
         "groupName": service.key.group,
-        "clusterMap": {name: cluster_detail(name, one) for name, one in metadata.clusters.items()},
+        "clusterMap": {name: cluster_detail(name, one) for name, one in checked_clusters(service).items()},
         "metadata": dict(metadata.metadata),
         "protectThreshold": metadata.protect_threshold,
         "selector": dict(metadata.selector),
@@ -169,40 +182,60 @@ def cluster_detail(name: str, settings: ClusterSettings) -> dict[str, Any]:
         "healthyCheckPort": settings.check_port,
         "useInstancePortForCheck": settings.use_instance_port,
         "metadata": dict(settings.metadata),
+        "hosts": None,
     }
 
 
+_NO_SETTINGS = {
+    "clusterName": None,
+    "healthChecker": None,
+    "healthyCheckPort": 80,
+    "useInstancePortForCheck": True,
+    "metadata": None,
+}
+
+
 def with_hosts(service: Service) -> dict[str, Any]:
-    """A service with its instances by cluster."""
+    """A service with its instances by cluster; what the server leaves out of such a list is null."""
     by_cluster: dict[str, dict[str, Any]] = {}
     for one in service.instances:
-        by_cluster.setdefault(one.cluster, {"hosts": []})["hosts"].append(one.wire(service.key))
+        held = by_cluster.setdefault(one.cluster, {**_NO_SETTINGS, "hosts": []})
+        held["hosts"].append(one.wire(service.key))
     return {
+        "namespaceId": None,
         "serviceName": service.key.name,
         "groupName": service.key.group,
         "clusterMap": by_cluster,
         "metadata": dict(service.metadata.metadata) if service.metadata else {},
+        "protectThreshold": 0.0,
+        "selector": None,
+        "ephemeral": None,
     }
 
 
-def catalog_instances(call: Call) -> tuple[ServiceKey, list[Instance]]:
-    """Every instance of a service, disabled ones too, or of one cluster; raises NacosError (404)."""
+def catalog_instances(call: Call, default: str = "") -> tuple[ServiceKey, list[Instance]]:
+    """Every instance of one cluster of a service, disabled ones too; raises NacosError (404)."""
     key = service_key(call.request)
-    service = call.domain.registry.known(key, f"service {key.grouped} is not found!", 404)
-    cluster = call.request.get("clusterName")
-    found = [one for one in service.instances if not cluster or one.cluster == cluster]
+    service = call.domain.registry.services.get(key)
+    if service is None:
+        raise not_found(f"service {key.grouped} is not found!", code=30000)
+    cluster = call.request.get("clusterName") or default
     if cluster and cluster not in clusters(service):
-        raise not_found(f"cluster {cluster} is not found!")
-    return key, found
+        raise not_found(f"cluster {cluster} is not found!", code=30000)
+    return key, [one for one in service.instances if not cluster or one.cluster == cluster]
 
 
 def update_cluster(call: Call) -> str:
     """Set a cluster's health check; raises NacosError (400)."""
     request = call.request
-    service = known(call)
+    port = names.check_port(request.need("checkPort", "Integer"))
+    checker = _read_checker(request.need("healthChecker"))
+    service = call.domain.registry.services.get(service_key(request))
+    if service is None:
+        raise _no_cluster_of(call)
     settings = ClusterSettings(
-        _read_checker(request.need("healthChecker")),
-        names.check_port(request.need("checkPort")),
+        checker,
+        port,
         request.flag("useInstancePort4Check", request.flag("useInstancePortForCheck", True)),
         read_metadata(request.get("metadata")),
     )
@@ -213,15 +246,21 @@ def update_cluster(call: Call) -> str:
     return "ok"
 
 
+def _no_cluster_of(call: Call) -> NacosError:
+    key = service_key(call.request)
+    if call.domain.version.is_2:
+        return invalid(f"service not found:{key.grouped}", code=30000)
+    return invalid(f"service not found groupName: {key.group},serviceName: {key.name}", code=30000)
+
+
 def _read_checker(text: str) -> Mapping[str, Any]:
     try:
         checker = json.loads(text)
         kind = str(checker["type"]).upper()
     except (ValueError, KeyError, TypeError):
         raise invalid(f"health checker format incorrect: {text}") from None
-    if kind not in {"TCP", "HTTP", "MYSQL", "NONE"}:
-        raise invalid(f"no health checker of type {kind}")
-    return {**checker, "type": kind}
+    # `HealthCheckerFactory` takes a type that it doesn't know for none
+    return {**checker, "type": kind} if kind in {"TCP", "HTTP", "MYSQL"} else {"type": "NONE"}
 
 
 # -- subscribers -------------------------------------------------------------------------------------------------------

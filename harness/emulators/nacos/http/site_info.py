@@ -77,6 +77,11 @@ def metrics(call: Call) -> dict[str, Any]:
     return {"status": "UP"} if only_status else {"status": "UP", **counts(call)}
 
 
+def metrics_v2(call: Call) -> dict[str, Any]:
+    """The same for v2, which doesn't tell for how many instances this server is responsible."""
+    return {name: value for name, value in metrics(call).items() if name != "responsibleInstanceCount"}
+
+
 def counts(call: Call) -> dict[str, Any]:
     """What the server holds."""
     registry = call.domain.registry

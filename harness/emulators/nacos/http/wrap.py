@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from harness.emulators.nacos.auth.gate import Resource
 from harness.emulators.nacos.config.transfer import TransferError
@@ -17,6 +17,21 @@ Operation = Callable[[Call], Any]
 def enveloped(act: Operation) -> Callable[[Call], Response]:
     """`{"code":0,"message":"success","data":...}`."""
     return lambda call: result(act(call))
+
+
+T = TypeVar("T")
+
+
+def binding(act: Callable[[Call], T], *wanted: str) -> Callable[[Call], T]:
+    """What the web framework binds has to come, blank or not: `name` or `name:JavaType`; raises Unbound."""
+    pairs = [one.partition(":") for one in wanted]
+
+    def run(call: Call) -> T:
+        for name, _, kind in pairs:
+            call.request.present(name, kind or "String")
+        return act(call)
+
+    return run
 
 
 def speaking(act: Callable[[Call, Dialect], Any], dialect: Dialect) -> Operation:

@@ -29,7 +29,7 @@ def list_instances(call: Call) -> Response:
     if clusters:
         names.check_clusters(clusters)
     key = service_key(request)
-    if request.get("udpPort"):
+    if request.get("udpPort") and names.to_int(request.get("udpPort")):
         call.site.udp.polled(key, clusters, request)
     view = call.domain.registry.view(key, clusters, request.flag("healthyOnly", False))
     return raw_json(view.to_json(call.domain.registry.next_ref(), grouped=True))
@@ -37,22 +37,26 @@ def list_instances(call: Call) -> Response:
 
 def beat(call: Call) -> Response:
     """A heart-beat: full ones register what is unknown, light ones ask the client to register again."""
+    return beat_of(call, service_key(call.request))
+
+
+def beat_of(call: Call, key: ServiceKey) -> Response:
+    """A heart-beat of an instance of this service."""
     request = call.request
-    key = service_key(request)
     full = _read_beat(request)
     ip, port = (full.ip, full.port) if full else (request.get("ip"), names.check_port(request.get("port", "0")))
     known = call.domain.beats.beat(key, ip, port, full)
     return as_json(
         {
-            "clientBeatInterval": full.beat_interval if full else _interval(call, ip, port),
+            "clientBeatInterval": full.beat_interval if full else _interval(call, key, ip, port),
             "code": BEAT_OK if known else BEAT_UNKNOWN,
             "lightBeatEnabled": True,
         }
     )
 
 
-def _interval(call: Call, ip: str, port: int) -> int:
-    service = call.domain.registry.services.get(service_key(call.request))
+def _interval(call: Call, key: ServiceKey, ip: str, port: int) -> int:
+    service = call.domain.registry.services.get(key)
     found = service.instances if service else ()
     return next((one.beat_interval for one in found if (one.ip, one.port) == (ip, port)), 5000)
 

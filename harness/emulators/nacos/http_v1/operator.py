@@ -22,11 +22,17 @@ def push_state(call: Call) -> Response:
     """How pushing goes."""
     pushes = [push for push in call.site.connections.log if push.type == "NotifySubscriberRequest"]
     took = [push.acknowledged - push.sent for push in pushes if push.acknowledged is not None]
+    detail = {
+        "avgPushCost": int(sum(took) / len(took) * 1000) if took else 0,
+        "maxPushCost": int(max(took) * 1000) if took else -1,
+    }
     return as_json(
         {
             "succeed": len(took),
             "total": len(pushes),
-            "avgPushCost": int(sum(took) / len(took) * 1000) if took else 0,
+            "ratio": len(took) / len(pushes) if pushes else 0,
+            **({"detail": detail} if call.request.flag("detail", False) else {}),
+            "reset": call.request.flag("reset", False),
         }
     )
 

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 from harness.emulators.nacos import names
-from harness.emulators.nacos.errors import NacosError
+from harness.emulators.nacos.errors import NacosError, invalid
 from harness.emulators.nacos.http import services
 from harness.emulators.nacos.http.forms import bound_key
 from harness.emulators.nacos.http.message import Response, as_json
 from harness.emulators.nacos.http.routes import Call, Family, Route, naming_resource
+from harness.emulators.nacos.http.wrap import binding
 from harness.emulators.nacos.http_v1.instance import plain
 from harness.emulators.nacos.naming.model import ClusterSettings, ServiceMetadata
 
@@ -36,7 +37,7 @@ def get(call: Call) -> Response:
             "selector": dict(metadata.selector),
             "clusters": [
                 {"name": name, "healthChecker": dict(one.checker), "metadata": dict(one.metadata)}
-                for name, one in metadata.clusters.items()
+                for name, one in services.checked_clusters(service).items()
             ],
         }
     )
@@ -47,6 +48,12 @@ def update(call: Call) -> str:
     call.request.need("serviceName")
     call.request.need("protectThreshold")
     return services.update(call)
+
+
+def update_cluster(call: Call) -> str:
+    """Set a cluster's health check; the cluster has to be named."""
+    call.request.need("clusterName")
+    return services.update_cluster(call)
 
 
 def list_names(call: Call) -> Response:
@@ -105,6 +112,8 @@ def catalog_instances(call: Call) -> Response:
 
 def catalog_service(call: Call) -> Response:
     """One service as the console's page wants it."""
+    if not call.request.get("serviceName"):
+        raise invalid("Param 'serviceName' is illegal, serviceName is blank")
     key = bound_key(call.request)
     service = call.domain.registry.known(key, f"service {key.grouped} is not found!", 404)
     metadata = service.metadata or ServiceMetadata()
@@ -141,13 +150,13 @@ def _route(method: str, path: str, run: Callable[[Call], Response], action: str)
 ROUTES = (
     _route("POST", "service", plain(services.create_persistent), "w"),
     _route("PUT", "service", plain(update), "w"),
-    _route("DELETE", "service", plain(services.delete), "w"),
-    _route("GET", "service", get, "r"),
+    _route("DELETE", "service", plain(binding(services.delete, "serviceName")), "w"),
+    _route("GET", "service", binding(get, "serviceName"), "r"),
     _route("GET", "service/list", list_names, "r"),
     _route("GET", "service/names", all_names, "r"),
     _route("GET", "service/subscribers", subscribers, "r"),
     _route("GET", "service/selector/types", selector_types, "r"),
-    _route("PUT", "cluster", plain(services.update_cluster), "w"),
+    _route("PUT", "cluster", plain(update_cluster), "w"),
     _route("GET", "catalog/services", catalog, "r"),
     _route("GET", "catalog/instances", catalog_instances, "r"),
     _route("GET", "catalog/service", catalog_service, "r"),

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 from harness.emulators.nacos import names
+from harness.emulators.nacos.errors import invalid
 from harness.emulators.nacos.http import clients, instances, services, site_info
-from harness.emulators.nacos.http.forms import service_key
+from harness.emulators.nacos.http.forms import checked_key, service_key
 from harness.emulators.nacos.http.message import Response, raw_json, text
 from harness.emulators.nacos.http.routes import Call, Family, Route, console_resource, naming_resource
-from harness.emulators.nacos.http.wrap import data_route, open_route
-from harness.emulators.nacos.http_v1.instance import beat, statuses_of
+from harness.emulators.nacos.http.wrap import binding, data_route, open_route
+from harness.emulators.nacos.http_v1.instance import beat_of, statuses_of
 from harness.emulators.nacos.naming.model import Instance, ServiceKey
 from harness.emulators.nacos.naming.registry import Subscriber
 
@@ -36,9 +37,20 @@ def list_instances(call: Call) -> Response:
     request = call.request
     clusters = request.get("clusterName") or request.get("clusters")
     names.check_clusters(clusters)
-    view = call.domain.registry.view(service_key(request), clusters, request.flag("healthyOnly", False))
+    key = service_key(request)
+    if not key.name:
+        raise invalid("Param 'serviceName' is illegal, serviceName is blank")
+    view = call.domain.registry.view(key, clusters, request.flag("healthyOnly", False))
     info = view.to_json(call.domain.registry.next_ref(), grouped=True)
     return raw_json(f'{{"code":0,"message":"success","data":{info}}}')
+
+
+def heart_beat(call: Call) -> Response:
+    """A heart-beat; the name has to have its group inside."""
+    request = call.request
+    if names.SPLITTER not in request.get("serviceName"):
+        raise invalid("Param 'serviceName' is illegal, it should be format as 'groupName@@serviceName'")
+    return beat_of(call, checked_key(request, *names.split_grouped(request.get("serviceName"))))
 
 
 def statuses(call: Call) -> Response:
@@ -60,6 +72,9 @@ def patch(call: Call) -> Response:
 def service(call: Call) -> dict[str, Any]:
     """One service in full; v2 says `namespace`."""
     found = services.detail(services.known(call))
+    if call.domain.version.is_2:
+        for cluster in found["clusterMap"].values():
+            del cluster["healthyCheckPort"], cluster["useInstancePortForCheck"]
     return {"namespace": found.pop("namespaceId"), **found}
 
 
@@ -72,7 +87,7 @@ def service_names(call: Call) -> dict[str, Any]:
 def catalog_instances(call: Call) -> dict[str, Any]:
     """Every instance, disabled ones too."""
     # a group beside the name and a cluster are not read: `CatalogControllerV2`
-    key = service_key(call.request)._replace(group=names.split_grouped(call.request.get("serviceName"))[0])
+    key = checked_key(call.request, *names.split_grouped(call.request.need("serviceName")))
     found = list(call.domain.registry.known(key, f"service {key.grouped} is not found!", 404).instances)
     shown = services.page(found, call.request.number("pageNo", 1), call.request.number("pageSize", 10))
     return {"instances": [one.wire(key) for one in shown], "count": len(found)}
@@ -105,7 +120,8 @@ def subscribed(call: Call) -> list[dict[str, Any]]:
 
 def publishers(call: Call) -> list[dict[str, Any]]:
     """Who publishes in a service."""
-    return [{**_place(one), "clientId": client} for client, one in clients.publishers(call)]
+    found = clients.publishers(call) if call.request.get("ip") else []  # an address that isn't told fits nobody
+    return [{**_place(one), "clientId": client} for client, one in found]
 
 
 def subscribers(call: Call) -> list[dict[str, Any]]:
@@ -118,34 +134,34 @@ _OPERATOR = tuple(
     route
     for alias in ("operator", "ops")
     for route in (
-        open_route("GET", f"/v2/ns/{alias}/metrics", site_info.metrics),
+        open_route("GET", f"/v2/ns/{alias}/metrics", site_info.metrics_v2),
         open_route("GET", f"/v2/ns/{alias}/switches", site_info.switches),
     )
 )
 ROUTES = (
-    data_route("POST", INSTANCE, instances.register, naming_resource),
+    data_route("POST", INSTANCE, instances.register_unnamed, naming_resource),
     data_route("PUT", INSTANCE, instances.update, naming_resource),
     data_route("DELETE", INSTANCE, instances.deregister, naming_resource),
-    data_route("GET", INSTANCE, get_instance, naming_resource),
+    data_route("GET", INSTANCE, binding(get_instance, "serviceName", "ip", "port:Integer"), naming_resource),
     Route("PATCH", INSTANCE, patch, Family.RESULT, "w", naming_resource),
-    Route("GET", f"{INSTANCE}/list", list_instances, Family.RESULT, "r", naming_resource),
-    Route("PUT", f"{INSTANCE}/beat", beat, Family.RESULT, "w", naming_resource),
+    Route("GET", f"{INSTANCE}/list", binding(list_instances, "serviceName"), Family.RESULT, "r", naming_resource),
+    Route("PUT", f"{INSTANCE}/beat", binding(heart_beat, "serviceName"), Family.RESULT, "w", naming_resource),
     Route("GET", f"{INSTANCE}/statuses/{{key}}", statuses, Family.RESULT, "r", naming_resource),
     data_route("PUT", f"{INSTANCE}/metadata/batch", updated(instances.update_metadata), naming_resource),
     data_route("DELETE", f"{INSTANCE}/metadata/batch", updated(instances.delete_metadata), naming_resource),
-    data_route("POST", SERVICE, services.create, naming_resource),
+    data_route("POST", SERVICE, services.create_by_form, naming_resource),
     data_route("PUT", SERVICE, services.update, naming_resource),
-    data_route("DELETE", SERVICE, services.delete, naming_resource),
-    data_route("GET", SERVICE, service, naming_resource),
+    data_route("DELETE", SERVICE, binding(services.delete, "serviceName"), naming_resource),
+    data_route("GET", SERVICE, binding(service, "serviceName"), naming_resource),
     data_route("GET", f"{SERVICE}/list", service_names, naming_resource),
     data_route("GET", "/v2/ns/catalog/instances", catalog_instances, naming_resource),
     data_route("PUT", "/v2/ns/health", instances.set_health, naming_resource),
     data_route("PUT", "/v2/ns/health/instance", instances.set_health, naming_resource),
     data_route("GET", f"{CLIENT}/list", clients.ids, console_resource),
-    data_route("GET", CLIENT, clients.summary, console_resource),
-    data_route("GET", f"{CLIENT}/publish/list", published, console_resource),
-    data_route("GET", f"{CLIENT}/subscribe/list", subscribed, console_resource),
-    data_route("GET", f"{CLIENT}/service/publisher/list", publishers, console_resource),
-    data_route("GET", f"{CLIENT}/service/subscriber/list", subscribers, console_resource),
+    data_route("GET", CLIENT, binding(clients.summary, "clientId"), console_resource),
+    data_route("GET", f"{CLIENT}/publish/list", binding(published, "clientId"), console_resource),
+    data_route("GET", f"{CLIENT}/subscribe/list", binding(subscribed, "clientId"), console_resource),
+    data_route("GET", f"{CLIENT}/service/publisher/list", binding(publishers, "serviceName"), console_resource),
+    data_route("GET", f"{CLIENT}/service/subscriber/list", binding(subscribers, "serviceName"), console_resource),
     *_OPERATOR,
 )

@@ -17,17 +17,17 @@ config_resource = configs.resource_of(configs.V3)
 def register(call: Call) -> Response:
     """Register, or with `heartBeat=true` only beat: an unknown instance is told so inside the envelope."""
     if not call.request.flag("heartBeat", False):
-        return result(instances.register(call))
+        return result(instances.register_unnamed(call))
     if instances.light_beat(call):
         return result("ok")
     return as_json({"code": 21003, "message": "instance not found", "data": None})
 
 
 def list_instances(call: Call) -> list[dict[str, Any]]:
-    """The enabled instances."""
+    """The enabled instances of one cluster."""
     key = service_key(call.request)
-    clusters = cluster_of(call.request) if call.request.get("clusterName") else ""
-    return [one.wire(key) for one in call.domain.registry.view(key, clusters).hosts]
+    healthy_only = call.request.flag("healthyOnly", False)
+    return [one.wire(key) for one in call.domain.registry.view(key, cluster_of(call.request), healthy_only).hosts]
 
 
 def get_config(call: Call) -> Response:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from harness.emulators.nacos import names
+from harness.emulators.nacos.errors import not_found
 from harness.emulators.nacos.http import clients, instances, services, site_info
 from harness.emulators.nacos.http.forms import service_key
 from harness.emulators.nacos.http.routes import Call, Route, console_resource, naming_resource
-from harness.emulators.nacos.http.services import page, page_object
-from harness.emulators.nacos.http.wrap import data_route
+from harness.emulators.nacos.http.services import page_object
+from harness.emulators.nacos.http.wrap import binding, data_route
 from harness.emulators.nacos.http_v1.service import SELECTOR_TYPES
 from harness.emulators.nacos.http_v2.naming import updated
 from harness.emulators.nacos.naming.model import Instance, ServiceKey
@@ -23,7 +24,7 @@ def instance(call: Call) -> dict[str, Any]:
 
 def instance_list(call: Call) -> list[dict[str, Any]]:
     """Every instance, disabled ones too; raises NacosError (404)."""
-    key, found = services.catalog_instances(call)
+    key, found = services.catalog_instances(call, names.DEFAULT_CLUSTER)
     healthy_only = call.request.flag("healthyOnly", False)
     return [one.wire(key) for one in found if one.healthy or not healthy_only]
 
@@ -34,16 +35,33 @@ def instance_page(call: Call) -> dict[str, Any]:
 
 
 def service(call: Call) -> dict[str, Any]:
-    """One service in full; raises NacosError (404)."""
+    """One service in full; raises NacosError (400)."""
     return services.detail(services.known(call))
+
+
+def console_service(call: Call) -> dict[str, Any]:
+    """The same for the console; raises NacosError (404)."""
+    key = service_key(call.request)
+    found = call.domain.registry.services.get(key)
+    if found is None:
+        raise not_found(f"service {key.grouped} is not found!", code=30000)
+    return services.detail(found)
+
+
+def console_update(call: Call) -> str:
+    """Replace a service's settings, for the console; raises NacosError (404)."""
+    key = service_key(call.request)
+    if key not in call.domain.registry.services:
+        who = f"namespace='{key.namespace}', group='{key.group}', name='{key.name}', ephemeral=true, revision=0"
+        raise not_found(f"service Service{{{who}}} is not exist.", code=21008)
+    return services.update(call)
 
 
 def service_list(call: Call) -> Any:
     """A page of services, or with `withInstances=true` of services in full."""
     found = services.matching(call)
     if call.request.flag("withInstances", False):
-        number, size = call.request.number("pageNo", 1), call.request.number("pageSize", 100)
-        return [{**services.with_hosts(one), "namespaceId": one.key.namespace} for one in page(found, number, size)]
+        return page_object([services.with_hosts(one) for one in found], call.request)
     shown = page_object([services.summary(one) for one in found], call.request)
     # a page too many where the last one is full, as the server counts
     pages = len(found) // call.request.number("pageSize", 100) + 1 if found else 0
@@ -66,6 +84,12 @@ def checkers(call: Call) -> dict[str, Any]:
     return site_info.CHECKERS
 
 
+def metrics(call: Call) -> dict[str, Any]:
+    """How it goes; what v2 tells of the machine is left out."""
+    untold = {"cpu", "load", "mem", "responsibleInstanceCount"}
+    return {name: value for name, value in site_info.metrics(call).items() if name not in untold}
+
+
 # -- clients -----------------------------------------------------------------------------------------------------------
 
 
@@ -83,12 +107,14 @@ def _subscriber(one: Subscriber) -> dict[str, Any]:
 
 def published(call: Call) -> list[dict[str, Any]]:
     """What a client publishes."""
-    return [{**_service(key), "publisherInfo": _publisher(one, None)} for key, one in clients.published(call)]
+    found = clients.published(call)
+    return [{**_service(key), "publisherInfo": _publisher(one, None), "subscriberInfo": None} for key, one in found]
 
 
 def subscribed(call: Call) -> list[dict[str, Any]]:
     """What a client subscribes to."""
-    return [{**_service(key), "subscriberInfo": _subscriber(one)} for key, one in clients.subscribed(call)]
+    found = clients.subscribed(call)
+    return [{**_service(key), "publisherInfo": None, "subscriberInfo": _subscriber(one)} for key, one in found]
 
 
 def publishers(call: Call) -> list[dict[str, Any]]:
@@ -113,7 +139,7 @@ def admin_routes(prefix: str) -> tuple[Route, ...]:
     one, many, client = f"{prefix}/ns/instance", f"{prefix}/ns/service", f"{prefix}/ns/client"
     return (
         *shared_routes(prefix),
-        data_route("POST", one, instances.register, naming_resource),
+        data_route("POST", one, instances.register_unnamed, naming_resource),
         data_route("DELETE", one, instances.deregister, naming_resource),
         data_route("GET", one, instance, naming_resource),
         data_route("GET", f"{one}/list", instance_list, naming_resource),
@@ -121,18 +147,19 @@ def admin_routes(prefix: str) -> tuple[Route, ...]:
         data_route("PUT", f"{one}/metadata/batch", updated(instances.update_metadata), naming_resource),
         data_route("DELETE", f"{one}/metadata/batch", updated(instances.delete_metadata), naming_resource),
         data_route("GET", many, service, naming_resource),
+        data_route("PUT", many, services.update, naming_resource),
         data_route("PUT", f"{prefix}/ns/cluster", services.update_cluster, naming_resource),
         data_route("PUT", f"{prefix}/ns/health/instance", instances.set_health, naming_resource),
         data_route("GET", f"{prefix}/ns/health/checkers", checkers, console_resource),
-        data_route("GET", f"{prefix}/ns/ops/metrics", site_info.metrics, console_resource),
+        data_route("GET", f"{prefix}/ns/ops/metrics", metrics, console_resource),
         data_route("GET", f"{prefix}/ns/ops/switches", site_info.switches, console_resource),
         data_route("GET", f"{client}/list", clients.ids, console_resource),
-        data_route("GET", client, clients.summary, console_resource),
-        data_route("GET", f"{client}/publish/list", published, console_resource),
-        data_route("GET", f"{client}/subscribe/list", subscribed, console_resource),
+        data_route("GET", client, binding(clients.summary, "clientId"), console_resource),
+        data_route("GET", f"{client}/publish/list", binding(published, "clientId"), console_resource),
+        data_route("GET", f"{client}/subscribe/list", binding(subscribed, "clientId"), console_resource),
         data_route("GET", f"{client}/service/publisher/list", publishers, console_resource),
         data_route("GET", f"{client}/service/subscriber/list", service_subscribers, console_resource),
-        data_route("GET", f"{client}/distro", responsible, console_resource),
+        data_route("GET", f"{client}/distro", binding(responsible, "ip"), console_resource),
     )
 
 
@@ -141,8 +168,7 @@ def shared_routes(prefix: str) -> tuple[Route, ...]:
     many = f"{prefix}/ns/service"
     return (
         data_route("PUT", f"{prefix}/ns/instance", instances.update, naming_resource),
-        data_route("POST", many, services.create, naming_resource),
-        data_route("PUT", many, services.update, naming_resource),
+        data_route("POST", many, services.create_by_form, naming_resource),
         data_route("DELETE", many, services.delete, naming_resource),
         data_route("GET", f"{many}/list", service_list, naming_resource),
         data_route("GET", f"{many}/subscribers", subscribers, naming_resource),
@@ -155,6 +181,7 @@ def console_routes(prefix: str) -> tuple[Route, ...]:
     return (
         *shared_routes(prefix),
         data_route("GET", f"{prefix}/ns/instance/list", instance_page, naming_resource),
-        data_route("GET", f"{prefix}/ns/service", service, naming_resource),
+        data_route("GET", f"{prefix}/ns/service", console_service, naming_resource),
+        data_route("PUT", f"{prefix}/ns/service", console_update, naming_resource),
         data_route("PUT", f"{prefix}/ns/service/cluster", services.update_cluster, naming_resource),
     )

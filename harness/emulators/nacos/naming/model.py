@@ -41,7 +41,8 @@ class Instance:
     ephemeral: bool = True
     cluster: str = names.DEFAULT_CLUSTER
     metadata: Mapping[str, str] = field(default_factory=dict)
-    instance_id: str = ""
+    #: "" has the server make one, None leaves it out: what is registered by v2 has none
+    instance_id: str | None = ""
 
     @property
     def place(self) -> tuple[str, int, str]:
@@ -68,14 +69,17 @@ class Instance:
         """Milliseconds without a heart-beat until removal."""
         return self.millis(DELETE_TIMEOUT, 30_000)
 
-    def named(self, service: ServiceKey) -> str:
-        """The instance id: the publisher's own, else `ip#port#cluster#group@@service`."""
-        return self.instance_id or f"{self.ip}#{self.port}#{self.cluster}#{service.grouped}"
+    def named(self, service: ServiceKey) -> str | None:
+        """The instance id: the publisher's own, else `ip#port#cluster#group@@service`; None if it has none."""
+        if self.instance_id == "":
+            return f"{self.ip}#{self.port}#{self.cluster}#{service.grouped}"
+        return self.instance_id
 
     def wire(self, service: ServiceKey) -> dict[str, Any]:
         """The JSON object of a host in lists and pushes."""
+        name = self.named(service)
         return {
-            "instanceId": self.named(service),
+            **({} if name is None else {"instanceId": name}),
             "ip": self.ip,
             "port": self.port,
             "weight": self.weight,

@@ -70,15 +70,16 @@ def test_metrics_switches_and_health(http: httpx.Client) -> None:
     assert http.get("/v1/core/cluster/nodes").json()["data"][0]["state"] == "UP"
 
 
-def test_health_is_set_by_hand_only_where_nothing_probes(http: httpx.Client) -> None:
+def test_health_is_not_set_by_hand(http: httpx.Client) -> None:
     http.post("/v1/ns/instance?serviceName=s&ip=1.1.1.1&port=1&ephemeral=false")
     params = {"serviceName": "s", "ip": "1.1.1.1", "port": "1", "healthy": "false"}
     refused = http.put("/v1/ns/health/instance", params=params)
     assert (refused.status_code, refused.text.split(",")[0]) == (400, "health check is still working")
     checker = {"serviceName": "s", "clusterName": "DEFAULT", "checkPort": "80", "healthChecker": '{"type":"NONE"}'}
     assert http.put("/v1/ns/cluster", params=checker).content == b"ok"
-    assert http.put("/v1/ns/health/instance", params=params).content == b"ok"
-    assert http.get("/v1/ns/catalog/instances?serviceName=s&clusterName=DEFAULT").json()["list"][0]["healthy"] is False
+    unprobed = http.put("/v1/ns/health/instance", params=params)  # allowed now, but the server then trips over itself
+    assert (unprobed.status_code, "is persistent service, can't register" in unprobed.text) == (400, True)
+    assert http.put("/v1/ns/health/instance", params={**params, "port": "2"}).content == b"ok"  # nobody to change
 
 
 def test_what_is_not_emulated_says_so(http: httpx.Client) -> None:

@@ -20,13 +20,13 @@ def data(answer: httpx.Response) -> Any:
 def test_instances(http: httpx.Client) -> None:
     assert data(http.post("/v2/ns/instance", params=INSTANCE)) == "ok"
     found = data(http.get("/v2/ns/instance", params=INSTANCE))
-    assert (found["serviceName"], found["instanceId"]) == ("G@@s", "10.0.0.1#80#DEFAULT#G@@s")
+    assert (found["serviceName"], found["instanceId"]) == ("G@@s", None)
     info = data(http.get("/v2/ns/instance/list?serviceName=s&groupName=G"))
     assert (info["name"], len(info["hosts"])) == ("G@@s", 1)
     assert data(http.put("/v2/ns/instance", params={**INSTANCE, "weight": "2"})) == "ok"
     assert http.patch("/v2/ns/instance", params={**INSTANCE, "weight": "3", "enabled": "true"}).text == "ok"
-    beat = http.put("/v2/ns/instance/beat", params=INSTANCE).json()
-    assert beat["code"] == 10200
+    assert http.put("/v2/ns/instance/beat", params=INSTANCE).json()["code"] == 20002  # its group has to be inside
+    assert http.put("/v2/ns/instance/beat", params={**INSTANCE, "serviceName": "G@@s"}).json()["code"] == 10200
     assert data(http.get("/v2/ns/catalog/instances?serviceName=G@@s&pageNo=1&pageSize=9"))["count"] == 1
     assert data(http.delete("/v2/ns/instance", params=INSTANCE)) == "ok"
     missing = http.get("/v2/ns/instance", params=INSTANCE)
@@ -52,7 +52,8 @@ def test_clients(http: httpx.Client) -> None:
     assert data(http.get("/v2/ns/client", params={"clientId": client}))["clientType"] == "ipPort"
     [published] = data(http.get("/v2/ns/client/publish/list", params={"clientId": client}))
     assert published["registeredInstance"] == {"ip": "10.0.0.1", "port": 80, "cluster": "DEFAULT"}
-    [publisher] = data(http.get("/v2/ns/client/service/publisher/list?serviceName=s&groupName=G"))
+    assert data(http.get("/v2/ns/client/service/publisher/list?serviceName=s&groupName=G")) == []  # of no address
+    [publisher] = data(http.get("/v2/ns/client/service/publisher/list?serviceName=s&groupName=G&ip=10.0.0.1&port=80"))
     assert publisher["clientId"] == client
     assert http.get("/v2/ns/client?clientId=nobody").status_code == 404
 
@@ -94,7 +95,7 @@ def test_a_missing_parameter(http: httpx.Client) -> None:
     assert answer.json() == {
         "code": 10000,
         "message": "parameter missing",
-        "data": "Required parameter 'serviceName' type String is not present",
+        "data": "Required request parameter 'serviceName' for method parameter type String is not present",
     }
 
 
