@@ -144,9 +144,13 @@ def check_draft(draft: Draft) -> None:
             raise RefusedField(f"too long {name}, over {longest}")
 
 
+#: Characters of the tag of a variant.
+LONGEST_TAG = 16
+
+
 def check_tag(tag: str) -> None:
-    """Refuse a tag over 16 characters or with bad ones; raises NacosError (400)."""
+    """Refuse the tag of a variant that is too long or has bad characters; raises NacosError (400)."""
     if not _PARAM.fullmatch(tag):
         raise invalid(f"invalid tag : {tag}")
-    if len(tag) > 16:
-        raise invalid("too long tag, over 16")
+    if len(tag) > LONGEST_TAG:
+        raise invalid(f"too long tag, over {LONGEST_TAG}")

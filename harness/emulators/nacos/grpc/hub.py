@@ -170,20 +170,17 @@ class GrpcHub:
                 _checked(handler.check, body)
             if handler.resource is None:
                 return ""
-            return self.domain.gate.check(
-                credentials(payload.headers, self.domain.gate.identity_key), handler.action, handler.resource(body)
-            )
+            return self.domain.gate.check(credentials(payload.headers), handler.action, handler.resource(body))
         except NacosError as error:
             if error.code == BAD_BODY:
                 raise
             raise Failed(error.status, error.detail, dict(handler.unread)) from error
 
 
-def credentials(headers: dict[str, str], identity_key: str) -> Credentials:
-    """What a request's metadata says about who it is."""
+def credentials(headers: dict[str, str]) -> Credentials:
+    """What a request's metadata says about who it is; servers' identity counts for HTTP alone."""
     token = headers.get("accessToken") or headers.get("Authorization", "").removeprefix("Bearer ")
-    identity = headers.get(identity_key, "") if identity_key else ""
-    return Credentials(token, headers.get("username", ""), headers.get("password", ""), identity)
+    return Credentials(token, headers.get("username", ""), headers.get("password", ""), "")
 
 
 def _checked(check: Callable[[Body], None], body: Body) -> None:

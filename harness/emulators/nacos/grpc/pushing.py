@@ -11,6 +11,7 @@ from harness.emulators.nacos.config.model import ConfigKey
 from harness.emulators.nacos.domain import Domain
 from harness.emulators.nacos.grpc.connections import Connection, Connections
 from harness.emulators.nacos.grpc.hub import GrpcHub
+from harness.emulators.nacos.names import PUBLIC
 from harness.emulators.nacos.naming.model import ServiceKey
 from harness.emulators.nacos.naming.registry import Subscriber
 
@@ -113,9 +114,14 @@ class Pusher:
                 if connection is not None:
                     by_tenant.setdefault(tenant, []).append(connection)
             for tenant, reached in by_tenant.items():
-                self._connections.push_all(reached, NOTIFY_CONFIG, "config", _config_fields(key, tenant), "/".join(key))
+                fields = _config_fields(key, self._told(tenant))
+                self._connections.push_all(reached, NOTIFY_CONFIG, "config", fields, "/".join(key))
             for tell in self.also_configs:
                 tell(key)
+
+    def _told(self, tenant: str) -> str:
+        """The tenant as the listener spelled it; 2.x knows no other name of `public` than none."""
+        return self._domain.version.public_tenant if tenant == PUBLIC else tenant
 
     # -- retries and dead clients ------------------------------------------------------------------------------------
 
@@ -145,7 +151,7 @@ class Pusher:
             if push.tries >= CONFIG_TRIES:
                 self._hub.unregister(connection)
             elif listening is not None:
-                fields = _config_fields(key, listening[0])
+                fields = _config_fields(key, self._told(listening[0]))
                 again = self._connections.push(connection, NOTIFY_CONFIG, "config", fields, push.subject)
                 again.tries = push.tries + 1
 
@@ -170,5 +176,5 @@ def _subject(key: ServiceKey) -> str:
 
 
 def _config_fields(key: ConfigKey, tenant: str) -> bytes:
-    fields = {"dataId": key.data_id, "group": key.group, "tenant": tenant}
+    fields = {"dataId": key.data_id, "group": key.group, **({"tenant": tenant} if tenant else {})}
     return ("," + json.dumps(fields)[1:]).encode()

@@ -20,7 +20,7 @@ def ids(call: Call) -> list[str]:
 
 def known_id(call: Call) -> str:
     """The client asked for; raises NacosError (404)."""
-    client_id = call.request.need("clientId")
+    client_id = call.request.get("clientId")
     if client_id not in ids(call):
         raise NacosError(404, f"clientId [ {client_id} ] not exist", 20004)
     return client_id

@@ -294,6 +294,7 @@ def subscriber_v3(key: ServiceKey, one: Subscriber) -> dict[str, Any]:
         "serviceName": key.name,
         "ip": one.ip,
         "port": one.port,
+        "address": f"{one.ip}:{one.port}",
         "agent": one.agent,
         "appName": one.app,
     }

@@ -74,10 +74,10 @@ def test_calls_and_pushes_over_tls(nacos: NacosServer, files: tuple[Path, Path],
     client.set_up()
     service = {"groupName": "G", "serviceName": "s"}
     client.ask("SubscribeServiceRequest", {**service, "subscribe": True})
-    for port in range(1, 4):
-        instance = {"ip": "1.1.1.1", "port": port, "metadata": {"x": "x" * 5000}}
-        client.ask("InstanceRequest", {**service, "type": "registerInstance", "instance": instance})
-        client.until_pushed(lambda info, port=port: [host["port"] for host in info["hosts"]] == [port])
+    for count in (1, 40, 80):  # the last is longer than several records of TLS
+        instances = [{"ip": "1.1.1.1", "port": port, "metadata": {"x": "x" * 1000}} for port in range(count)]
+        client.ask("BatchInstanceRequest", {**service, "type": "batchRegisterInstance", "instances": instances})
+        client.until_pushed(lambda info, count=count: len(info["hosts"]) == count)
 
 
 def test_without_tls_nothing_is_said(nacos: NacosServer) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from harness.emulators.nacos import names
 from harness.emulators.nacos.auth.gate import Resource
-from harness.emulators.nacos.config.model import ConfigKey, Draft
+from harness.emulators.nacos.config.model import LONGEST_TAG, ConfigKey, Draft, RefusedField
 from harness.emulators.nacos.config.store import CasFailed
 from harness.emulators.nacos.errors import NacosError
 from harness.emulators.nacos.grpc.body import Body
@@ -19,19 +19,25 @@ UNLISTENED: dict[str, Any] = {"changedConfigs": []}
 
 
 def query(call: Call) -> dict[str, Any]:
-    """One configuration. `tag` stays out of the answer: Python clients take it for a boolean."""
-    auto_tag = call.headers.get("Vipserver-Tag", "")
-    key = config_key(call.body)
-    found = call.domain.config.get(key, ip=call.connection.ip, tag=call.body.text("tag"), auto_tag=auto_tag)
+    """One configuration. `tag` is in the answer only where one was asked for: Python clients take it for a boolean.
+
+    A connection's label chooses a tag as well, a request's header doesn't (`DefaultChainRequestExtractor`).
+    """
+    key, tag = config_key(call.body), call.body.text("tag")
+    auto_tag = call.connection.labels.get("Vipserver-Tag", "")
+    found = call.domain.config.get(key, ip=call.connection.ip, tag=tag, auto_tag=auto_tag)
+    tagged = {"tag": tag} if tag else {}
     if found is None:
-        raise Failed(NOT_FOUND, "config data not exist", UNREAD)
+        raise Failed(NOT_FOUND, "config data not exist", {**UNREAD, **tagged})
     entry = found.entry
+    plain = {} if found.beta or found.tag else {"encryptedDataKey": entry.encrypted_data_key}
     return {
         "content": entry.content,
-        "encryptedDataKey": entry.encrypted_data_key,
+        **plain,
         "contentType": entry.type,
         "md5": entry.md5,
         "lastModified": entry.modified,
+        **tagged,
         "beta": found.beta,
     }
 
@@ -39,6 +45,10 @@ def query(call: Call) -> dict[str, Any]:
 def publish(call: Call) -> dict[str, Any]:
     """Store a configuration or a variant of it."""
     more = call.body.part("additionMap")
+    if not call.body.has("content"):
+        raise Failed(400, "content is blank : null")
+    if len(more.text("tag").strip()) > LONGEST_TAG:
+        raise Failed(500, f"too long tag, over {LONGEST_TAG}")
     draft = Draft(
         content=call.body.text("content"),
         type=more.optional("type"),
@@ -60,7 +70,7 @@ def publish(call: Call) -> dict[str, Any]:
             tag=more.text("tag"),
             beta_ips=more.text("betaIps"),
         )
-    except CasFailed as error:
+    except (CasFailed, RefusedField) as error:
         raise Failed(500, error.detail) from None
     except NacosError as error:
         raise Failed(error.status, error.detail) from None
@@ -74,7 +84,7 @@ def remove(call: Call) -> dict[str, Any]:
             config_key(call.body), tag=call.body.text("tag"), user=call.user, ip=call.connection.ip
         )
     except NacosError as error:
-        raise Failed(error.status, error.detail) from None
+        raise Failed(0, error.detail) from None
     return {}
 
 
@@ -96,8 +106,7 @@ def batch_listen(call: Call) -> dict[str, Any]:
 
 def config_key(body: Body) -> ConfigKey:
     """The configuration a request is about."""
-    group = body.text("group") or names.DEFAULT_GROUP
-    return ConfigKey(names.tenant_of(body.text("tenant")), group, body.text("dataId"))
+    return ConfigKey(names.tenant_of(body.text("tenant")), body.text("group"), body.text("dataId"))
 
 
 def check_config(body: Body) -> None:

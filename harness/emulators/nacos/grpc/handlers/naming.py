@@ -11,9 +11,12 @@ from harness.emulators.nacos.errors import NacosError
 from harness.emulators.nacos.grpc.body import Body
 from harness.emulators.nacos.grpc.calls import Call, Handler, Raw
 from harness.emulators.nacos.naming.beats import http_client_id
-from harness.emulators.nacos.naming.model import Instance, ServiceKey
+from harness.emulators.nacos.naming.model import Instance, ServiceKey, check_metadata
 from harness.emulators.nacos.naming.registry import Subscriber
 from harness.emulators.nacos.naming.service import View
+
+#: What a response has of services that it can't list.
+UNCOUNTED = {"count": 0}
 
 
 def register_or_deregister(call: Call) -> dict[str, Any]:
@@ -64,7 +67,7 @@ def query(call: Call) -> dict[str, Any]:
 def list_services(call: Call) -> dict[str, Any]:
     """Names of the services in a group, by page."""
     namespace = names.namespace_or_public(call.body.text("namespace"))
-    group = call.body.text("groupName") or names.DEFAULT_GROUP
+    group = call.body.text("groupName")
     found = [one.key.name for one in call.domain.registry.in_namespace(namespace) if one.key.group == group]
     size = max(int(call.body.number("pageSize", 10)), 0)
     start = max((int(call.body.number("pageNo", 1)) - 1) * size, 0)
@@ -87,7 +90,7 @@ def subscribe(call: Call) -> dict[str, Any]:
         call.domain.registry.subscribe(key, subscriber)
     else:
         call.domain.registry.unsubscribe(key, call.connection.id)
-    return {"serviceInfo": service_info(call, call.domain.registry.view(key, clusters))}
+    return {"message": "success", "serviceInfo": service_info(call, call.domain.registry.view(key, clusters))}
 
 
 def service_info(call: Call, view: View) -> Raw:
@@ -156,6 +159,7 @@ def _check_one(part: Body) -> None:
     names.check("ip", part.text("ip"))
     names.check("clusterName", part.text("clusterName"))
     names.check_port(str(part.whole("port", 0)))
+    check_metadata(part.text_map("metadata"))
 
 
 def resource(body: Body) -> Resource:
@@ -168,6 +172,6 @@ HANDLERS = (
     Handler("BatchInstanceRequest", "BatchInstanceResponse", batch_register, "w", resource, check_batch),
     Handler("PersistentInstanceRequest", "InstanceResponse", persistent, "w", resource, check_instance),
     Handler("ServiceQueryRequest", "QueryServiceResponse", query, "r", resource, check_service),
-    Handler("ServiceListRequest", "ServiceListResponse", list_services, "r", resource, check_service),
+    Handler("ServiceListRequest", "ServiceListResponse", list_services, "r", resource, check_service, UNCOUNTED),
     Handler("SubscribeServiceRequest", "SubscribeServiceResponse", subscribe, "r", resource, check_service),
 )
