@@ -14,7 +14,6 @@ from pathlib import Path
 import grpc.aio
 import uvicorn
 import uvicorn.lifespan.off
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from stubs.common import http, rpc
@@ -27,6 +26,7 @@ from stubs.common.nacos import NacosLink
 from stubs.common.replica import Replica
 from stubs.common.service import Service
 from stubs.common.settings import Settings
+from stubs.common.whole import WholeAnswers
 
 #: Called once, when the replica takes traffic, with its HTTP and gRPC addresses (host:port).
 OnReady = Callable[[str, str], None]
@@ -127,7 +127,7 @@ class HttpServer(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,  # type: ignore[arg-type]
-                http=HttpToolsProtocol,
+                http=WholeAnswers,
                 ws=WebSocketsSansIOProtocol,
                 lifespan="off",
                 log_config=None,
