@@ -83,7 +83,7 @@ class Disk:
         self._services = set(naming.services)
         kept = {name: json.loads(body) for name, body in self._db.execute("SELECT name, body FROM state")}
         accounts = _accounts(kept["accounts"]) if "accounts" in kept else domain.accounts.state
-        spaces = {one["id"]: Namespace(**one) for one in kept.get("namespaces", [])} or domain.namespaces.all
+        spaces = {one["id"]: _namespace(one) for one in kept.get("namespaces", [])} or domain.namespaces.all
         locks = {(kind, key): until for kind, key, until in kept.get("locks", [])}
         domain.restore(Snapshot(naming, self._load_config(), accounts, spaces, locks))
 
@@ -200,6 +200,10 @@ def _fields(frozen: Entry | Record) -> dict[str, Any]:
 
 def _entry(loaded: dict[str, Any]) -> Entry:
     return Entry(**{**loaded, "key": ConfigKey(*loaded["key"])})
+
+
+def _namespace(loaded: dict[str, Any]) -> Namespace:
+    return Namespace(loaded["id"], loaded["name"], loaded["description"])  # older files have a `kind` as well
 
 
 def _accounts(loaded: dict[str, Any]) -> AccountState:

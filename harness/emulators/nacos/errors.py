@@ -33,11 +33,10 @@ CODE_TEXTS: dict[int, str] = {
     30000: "server error",
     40000: "API deprecated",
     40001: "API function disabled",
-    100001: "namespace not exist",
-    100002: "metadata format invalid",
-    100004: "parsing data failed",
-    100005: "file is empty",
-    100006: "no selected config",
+    100002: "Imported metadata is invalid",
+    100004: "Failed to parse data",
+    100005: "Imported file data is empty",
+    100006: "No configuration selected",
 }
 
 

@@ -80,7 +80,7 @@ class Gate:
         if resource.type == "own":
             return True
         if resource.type == "console":
-            return self.accounts.is_admin(user) or resource.name == f"user/password:{user}"
+            return self.accounts.is_admin(user)
         return self.accounts.allows(user, action, resource.text(self.version.public_tenant), self.version.public_tenant)
 
     def _is_server(self, credentials: Credentials) -> bool:

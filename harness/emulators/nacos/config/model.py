@@ -10,6 +10,8 @@ from typing import NamedTuple
 from harness.emulators.nacos.errors import NacosError, invalid
 
 TYPES = ("text", "json", "xml", "yaml", "html", "properties", "toml", "unset")
+#: The type of a draft that leaves an entry without one; a type that is not known is `text`.
+UNTYPED = "<untyped>"
 MAX_CONTENT = 10 * 1024 * 1024
 
 _PARAM = re.compile(r"[0-9a-zA-Z\-_:.]+")
@@ -49,7 +51,7 @@ class Entry:
     key: ConfigKey
     content: str
     md5: str
-    type: str
+    type: str | None
     app_name: str
     desc: str | None
     use: str | None
@@ -73,7 +75,10 @@ class Gray:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A history row: the old content of an update or a delete, the new one of an insert."""
+    """A history row: the old content of an update or a delete, the new one of an insert.
+
+    `variant` is `formal` or `gray`; a gray row has the name of the variant and what it applies to (ips, or a tag).
+    """
 
     id: int
     operation: str
@@ -82,6 +87,8 @@ class Record:
     ip: str
     at: int
     variant: str = "formal"
+    gray_name: str = ""
+    gray_rule: str = ""
 
 
 class Found(NamedTuple):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from harness.clock import Clock
 from harness.emulators.nacos.config.model import (
     TYPES,
+    UNTYPED,
     ConfigKey,
     Draft,
     Entry,
@@ -20,7 +21,7 @@ from harness.emulators.nacos.config.model import (
     check_tag,
     digest,
 )
-from harness.emulators.nacos.errors import NacosError, not_found
+from harness.emulators.nacos.errors import NacosError
 
 #: History rows older than this many seconds are dropped (`nacos.config.retention.days`).
 RETENTION_SECONDS = 30 * 24 * 3600
@@ -121,7 +122,8 @@ class ConfigStore:
         ips = tuple(ip.strip() for ip in beta_ips.split(",") if ip.strip())
         entry = self._entry(key, draft, before)
         self.state.grays[key] = Gray(entry, ips)
-        self._record("U" if before else "I", before or entry, draft.user, draft.ip, "gray")
+        told = held.ips if held else ips
+        self._record("U" if before else "I", before or entry, draft.user, draft.ip, ("beta", ",".join(told)))
         self.changed(key)
         return entry
 
@@ -131,7 +133,7 @@ class ConfigStore:
         before = variants.get(tag)
         _check_cas(before, cas)
         entry = variants[tag] = self._entry(key, draft, before)
-        self._record("U" if before else "I", before or entry, draft.user, draft.ip, "gray")
+        self._record("U" if before else "I", before or entry, draft.user, draft.ip, (f"tag_{tag}", tag))
         self._announce(key, before, entry)
         return entry
 
@@ -144,7 +146,7 @@ class ConfigStore:
             key=key,
             content=draft.content,
             md5=digest(draft.content),
-            type=draft.type if draft.type in TYPES else "text",
+            type=None if draft.type == UNTYPED else draft.type if draft.type in TYPES else "text",
             app_name=draft.app_name or (before.app_name if before else ""),
             desc=draft.desc,
             use=draft.use,
@@ -170,7 +172,7 @@ class ConfigStore:
         before = self.state.tagged.get(key, {}).pop(tag, None) if tag else self.state.entries.pop(key, None)
         if before is None:
             return False
-        self._record("D", before, user, ip, "gray" if tag else "formal")
+        self._record("D", before, user, ip, (f"tag_{tag}", tag) if tag else None)
         self.changed(key)
         return True
 
@@ -179,15 +181,16 @@ class ConfigStore:
         gray = self.state.grays.pop(key, None)
         if gray is None:
             return False
-        self._record("D", gray.entry, user, ip, "gray")
+        self._record("D", gray.entry, user, ip, ("beta", ",".join(gray.ips)))
         self.changed(key)
         return True
 
     # -- history -----------------------------------------------------------------------------------------------------
 
-    def _record(self, operation: str, entry: Entry, user: str, ip: str, variant: str = "formal") -> None:
+    def _record(self, operation: str, entry: Entry, user: str, ip: str, gray: tuple[str, str] | None = None) -> None:
         now = int(self.clock.time() * 1000)
-        record = Record(self.state.next_record, operation, entry, user, ip, now, variant)
+        variant = ("gray", *gray) if gray else ("formal",)
+        record = Record(self.state.next_record, operation, entry, user, ip, now, *variant)
         self.state.history.append(record)
         self.state.next_record += 1
         self.written(record)
@@ -196,12 +199,17 @@ class ConfigStore:
         """The rows of one configuration, newest first."""
         return [record for record in reversed(self.state.history) if record.entry.key == key]
 
-    def record(self, record_id: int) -> Record:
-        """One history row; raises NacosError (404)."""
-        for record in self.state.history:
-            if record.id == record_id:
-                return record
-        raise not_found(f"certain config history for nid = {record_id} not exist")
+    def record(self, record_id: int) -> Record | None:
+        """One history row."""
+        return next((record for record in self.state.history if record.id == record_id), None)
+
+    def variant(self, key: ConfigKey, name: str) -> Entry | None:
+        """The entry of a variant by the name its history rows have: `beta`, `tag_x`, or nothing for the plain one."""
+        if name == "beta":
+            return self.state.grays[key].entry if key in self.state.grays else None
+        if name:
+            return self.state.tagged.get(key, {}).get(name.removeprefix("tag_"))
+        return self.state.entries.get(key)
 
     def clean(self) -> None:
         """Drop history rows past their retention."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from harness.emulators.nacos.auth.accounts import ADMIN_ROLE, Permission
-from harness.emulators.nacos.auth.gate import Resource
-from harness.emulators.nacos.errors import NacosError
+from harness.emulators.nacos.errors import Filtered, NacosError
 from harness.emulators.nacos.http.message import Request
 from harness.emulators.nacos.http.routes import Call
 from harness.emulators.nacos.http.services import page_object
@@ -16,20 +17,23 @@ from harness.emulators.nacos.http.services import page_object
 def create_user(call: Call) -> str:
     """A new user."""
     request = call.request
-    call.domain.accounts.create_user(request.need("username"), request.need("password"))
+    call.domain.accounts.create_user(request.present("username"), request.present("password"))
     return "create user ok!"
 
 
 def update_user(call: Call) -> str:
-    """A new password."""
-    request = call.request
-    call.domain.accounts.update_user(request.need("username"), request.need("newPassword"))
+    """A new password: one's own, in 2.x as an administrator anybody's; raises Filtered (403)."""
+    user, password = call.request.present("username"), call.request.present("newPassword")
+    is_free = not call.domain.gate.enabled or (call.domain.version.is_2 and call.domain.accounts.is_admin(call.user))
+    if not is_free and call.user != user:
+        raise Filtered(403, "authorization failed!")
+    call.domain.accounts.update_user(user, password)
     return "update user ok!"
 
 
 def delete_user(call: Call) -> str:
     """Delete a user, but no administrator."""
-    call.domain.accounts.delete_user(call.request.need("username"))
+    call.domain.accounts.delete_user(call.request.present("username"))
     return "delete user ok!"
 
 
@@ -37,7 +41,7 @@ def create_admin(call: Call) -> dict[str, str]:
     """Create the administrator `nacos`, once; raises NacosError (409)."""
     if call.domain.accounts.has_admin():
         raise NacosError(409, "have admin user cannot use it", 409)
-    password = call.request.need("password")
+    password = call.request.get("password") or secrets.token_urlsafe(12)
     call.domain.accounts.create_user("nacos", password, admin=True)
     return {"username": "nacos", "password": password}
 
@@ -57,23 +61,18 @@ def user_names(call: Call) -> list[str]:
     return [name for name in call.domain.accounts.state.users if part in name]
 
 
-def password_resource(request: Request) -> Resource:
-    """Everybody may change their own password, administrators anybody's."""
-    return Resource("", "", "console", f"user/password:{request.get('username')}")
-
-
 # -- roles -------------------------------------------------------------------------------------------------------------
 
 
 def add_role(call: Call) -> str:
     """Give a role."""
-    call.domain.accounts.add_role(call.request.need("role"), call.request.need("username"))
+    call.domain.accounts.add_role(call.request.present("role"), call.request.present("username"))
     return "add role ok!"
 
 
 def delete_role(call: Call) -> str:
     """Take a role from a user, or delete it."""
-    role, user = call.request.need("role"), call.request.get("username")
+    role, user = call.request.present("role"), call.request.get("username")
     call.domain.accounts.delete_role(role, user or None)
     return f"delete role of user {user} ok!"
 
@@ -96,7 +95,7 @@ def role_names(call: Call) -> list[str]:
 
 def _permission(call: Call) -> Permission:
     request = call.request
-    return Permission(request.need("role"), request.need("resource"), request.need("action"))
+    return Permission(request.present("role"), request.present("resource"), request.present("action"))
 
 
 def add_permission(call: Call) -> str:
@@ -120,8 +119,9 @@ def permissions_page(call: Call) -> dict[str, Any]:
 
 
 def has_permission(call: Call) -> bool:
-    """Whether exactly this permission is there."""
-    return _permission(call) in call.domain.accounts.state.permissions
+    """Whether a role has this permission already, alone or with the other action."""
+    wanted, held = _permission(call), call.domain.accounts.state.permissions
+    return wanted in held or replace(wanted, action="rw") in held
 
 
 def _filter(request: Request, name: str) -> Callable[[str], bool]:

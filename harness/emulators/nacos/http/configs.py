@@ -17,7 +17,7 @@ from harness.emulators.nacos.config.model import ConfigKey, Draft, Entry, Found,
 from harness.emulators.nacos.config.search import Query, search
 from harness.emulators.nacos.errors import Unconvertible, invalid
 from harness.emulators.nacos.http import forms, multipart
-from harness.emulators.nacos.http.message import Request, Response
+from harness.emulators.nacos.http.message import CONFIG_JSON, OCTETS, OCTETS_UTF8, Request, Response
 from harness.emulators.nacos.http.routes import Call
 from harness.emulators.nacos.version import Version
 
@@ -114,12 +114,17 @@ def beta(call: Call, dialect: Dialect) -> Gray | None:
     return call.domain.config.state.grays.get(key_of(call, dialect))
 
 
+def check_searched(request: Request, dialect: Dialect) -> None:
+    """The checker lets wild-cards pass only where they are asked for by name; raises IllegalParameter."""
+    if request.get("search") != "blur":
+        names.check("dataId", request.get("dataId"))
+        names.check("group", request.get(dialect.group))
+
+
 def find_all(call: Call, dialect: Dialect, *, blur: bool) -> list[Entry]:
     """The entries that a search leaves."""
     request = call.request
-    if request.get("search") != "blur":  # the checker lets wild-cards pass only where they are asked for by name
-        names.check("dataId", request.get("dataId"))
-        names.check("group", request.get(dialect.group))
+    check_searched(request, dialect)
     query = Query(
         tenant_of(call, dialect),
         data_id=request.get("dataId"),
@@ -181,8 +186,10 @@ def export(call: Call, dialect: Dialect, *, new_layout: bool) -> Response:
         found = [entry for entry in call.domain.config.state.entries.values() if entry.id in wanted]
     stamp = time_stamp(call.domain.clock.time())
     name = f"nacos_config_export_{stamp}.zip"
-    content = transfer.pack(found, new_layout=new_layout)
-    return Response(200, content, "application/octet-stream", (("Content-Disposition", f"attachment;filename={name}"),))
+    is_2 = call.domain.version.is_2
+    content = transfer.pack(found, new_layout=new_layout, with_tags=dialect is V1 and not is_2)
+    kind = OCTETS if dialect is not V1 else OCTETS_UTF8 if is_2 else CONFIG_JSON
+    return Response(200, content, kind, (("Content-Disposition", f"attachment;filename={name}"),))
 
 
 def time_stamp(seconds: float) -> str:
@@ -190,38 +197,51 @@ def time_stamp(seconds: float) -> str:
     return time.strftime("%Y%m%d%H%M%S", time.gmtime(seconds))
 
 
-def import_zip(call: Call, target: str) -> dict[str, Any]:
+def import_zip(call: Call, target: str, wording: transfer.Wording) -> dict[str, Any]:
     """Publish what an uploaded zip holds; raises TransferError."""
     policy = _policy(call.request)
     data = multipart.uploaded(call.request, "file")
     if data is None:
-        raise transfer.TransferError(transfer.EMPTY, "The imported file data is empty")
+        raise transfer.TransferError(transfer.Refusal.EMPTY, counted=False)
     tenant = _existing(call, target)
-    parcel = transfer.unpack(data, call.user, forms.client_ip(call.request))
+    parcel = transfer.unpack(data, call.user, forms.client_ip(call.request), wording)
     result = transfer.save_all(call.domain.config, tenant, parcel.items, policy)
     if parcel.unrecognized:
         result |= {"unrecognizedCount": len(parcel.unrecognized), "unrecognizedData": parcel.unrecognized}
     return result
 
 
-def clone(call: Call, target: str) -> dict[str, Any]:
+class CloneMembers(NamedTuple):
+    """What one API calls the members of a line of the list of what is to be cloned."""
+
+    id: str
+    data_id: str
+    group: str
+
+
+#: v1's and the 3.x console's (`SameNamespaceCloneConfigBean`), and v3's (`ConfigCloneInfo`); others are ignored.
+CLONE_V1 = CloneMembers("cfgId", "dataId", "group")
+CLONE_V3 = CloneMembers("configId", "targetDataId", "targetGroupName")
+
+
+def clone(call: Call, target: str, members: CloneMembers) -> dict[str, Any]:
     """Publish copies of the configurations named by the body's list; raises TransferError."""
     policy = _policy(call.request)
     wanted = call.request.json()
     if not isinstance(wanted, list) or not all(isinstance(one, dict) for one in wanted):
-        raise invalid("a JSON list of {cfgId, dataId, group} is expected")
+        raise invalid(f"a JSON list of {{{', '.join(members)}}} is expected")
     if not wanted:
-        raise transfer.TransferError(transfer.NOTHING_SELECTED, "No configuration selected")
+        raise transfer.TransferError(transfer.Refusal.NOTHING_SELECTED)
     tenant = _existing(call, target)
-    items = [item for one in wanted if (item := _cloned(call, one)) is not None]
+    items = [item for one in wanted if (item := _cloned(call, one, members)) is not None]
     if not items:
-        raise transfer.TransferError(transfer.EMPTY, "The imported file data is empty")
+        raise transfer.TransferError(transfer.Refusal.EMPTY)
     return transfer.save_all(call.domain.config, tenant, items, policy)
 
 
-def _cloned(call: Call, wanted: dict[str, Any]) -> transfer.Item | None:
-    config_id = wanted.get("cfgId", wanted.get("configId"))
-    entry = call.domain.config.by_id(names.to_int(str(config_id)))
+def _cloned(call: Call, wanted: dict[str, Any], members: CloneMembers) -> transfer.Item | None:
+    config_id = str(wanted.get(members.id))
+    entry = call.domain.config.by_id(int(config_id)) if names.is_int(config_id) else None
     if entry is None:
         return None
     draft = Draft(
@@ -233,8 +253,8 @@ def _cloned(call: Call, wanted: dict[str, Any]) -> transfer.Item | None:
         user=call.user,
         ip=forms.client_ip(call.request),
     )
-    group = wanted.get("group") or wanted.get("groupName") or entry.key.group
-    return transfer.Item(str(group), str(wanted.get("dataId") or entry.key.data_id), draft)
+    group = wanted.get(members.group) or entry.key.group
+    return transfer.Item(str(group), str(wanted.get(members.data_id) or entry.key.data_id), draft)
 
 
 def _policy(request: Request) -> str:
@@ -246,7 +266,7 @@ def _policy(request: Request) -> str:
 
 def _existing(call: Call, target: str) -> str:
     if names.namespace_or_public(target) not in call.domain.namespaces.all:
-        raise transfer.TransferError(transfer.NO_NAMESPACE, "namespace does not exist")
+        raise transfer.TransferError(transfer.Refusal.NO_NAMESPACE)
     return names.tenant_of(target)
 
 
@@ -334,11 +354,10 @@ def headers(found: Found) -> tuple[tuple[str, str], ...]:
     variant = ("isBeta", "true") if found.beta else ("Tag", found.tag)
     return (
         ("Content-MD5", entry.md5),
-        ("Config-Type", entry.type),
+        ("Config-Type", entry.type or "text"),
         ("Last-Modified", http_date(entry.modified)),
         *FRESH,
-        ("Encrypted-Data-Key", entry.encrypted_data_key),
-        *((variant,) if variant[1] else ()),
+        variant if variant[1] else ("Encrypted-Data-Key", entry.encrypted_data_key),
     )
 
 

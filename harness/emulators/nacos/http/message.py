@@ -18,6 +18,9 @@ JSON = "application/json"
 #: Of all that v1's configuration calls answer unless they say otherwise: its filter sets it beforehand.
 CONFIG_JSON = "application/json;charset=UTF-8"
 TEXT = "text/plain;charset=UTF-8"
+OCTETS = "application/octet-stream"
+#: The same after 2.x's filter over v1's configuration calls.
+OCTETS_UTF8 = "application/octet-stream;charset=UTF-8"
 
 _HALF_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 

@@ -56,6 +56,7 @@ RETIRED: tuple[tuple[str, str, str, str, str], ...] = (
     ("GET", "/v1/cs/configs/catalog", "", "admin", "GET /v3/admin/cs/config"),
     ("GET", "/v1/cs/configs/listener", "", "console", "GET /v3/console/cs/config/listener"),
     ("GET", "/v1/cs/health", "", "admin", ""),
+    ("GET", "/v1/cs/history", "search=accurate", "console", "GET /v3/console/cs/history/list"),
     ("GET", "/v1/cs/history", "", "console", "GET /v3/console/cs/history"),
     ("GET", "/v1/cs/history/configs", "", "console", "GET /v3/console/cs/history/configs"),
     ("GET", "/v1/cs/history/previous", "", "console", "GET /v3/console/cs/history/previous"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import html
 import logging
 from collections.abc import Awaitable, Iterable
 from dataclasses import replace
@@ -21,12 +22,14 @@ from harness.emulators.nacos.http import retired
 from harness.emulators.nacos.http.message import CONFIG_JSON, JSON, TEXT, Request, Response, as_json, text
 from harness.emulators.nacos.http.routes import Call, Family, Route
 from harness.emulators.nacos.http.spring import spring_error
-from harness.emulators.nacos.http.target import is_suspicious
+from harness.emulators.nacos.http.target import suspicion
 from harness.emulators.nacos.site import Site
 from harness.emulators.nacos.version import Version
 
 #: What the parameter checker tells caches.
 FRESH = (("Pragma", "no-cache"), ("Cache-Control", "no-cache,no-store"))
+
+_UNTOLD = "No message available"
 
 log = logging.getLogger(__name__)
 
@@ -45,8 +48,10 @@ class Router:
 
     def __call__(self, request: Request) -> Response | Awaitable[Response]:
         """Answer one request; never raises."""
-        if is_suspicious(request.path):
-            return spring_error(400, "No message available", request.path)
+        why = suspicion(request.path)
+        if why:
+            is_2 = self._site.domain.version.is_2
+            return spring_error(500, why, request.path) if is_2 else spring_error(400, _UNTOLD, request.path)
         if self._site.faults.frozen:
             thawed = asyncio.Event()
             self._site.faults.hold(thawed.set)  # now, not when the coroutine first runs: the thaw may come before
@@ -112,9 +117,10 @@ class Router:
         if path in self._paths:
             return self._options(path) if request.method == "OPTIONS" else self._wrong_method(request, path)
         if self._context:
-            told = "No message available" if is_2 else f"No endpoint {request.method} {request.path}."
+            told = _UNTOLD if is_2 else f"No endpoint {request.method} {request.path}."
             return self._said(request, 404, told)
-        return spring_error(404, f"No static resource {path.lstrip('/')}.", request.path)
+        # the console's advice over all controllers tells this too
+        return text(html.escape(f"caused: No static resource {path.lstrip('/')}.;"), 500)
 
     def _methods(self, path: str) -> str:
         return ",".join(sorted({method for method, known in self._routes if known == path}))
@@ -126,7 +132,9 @@ class Router:
         return Response(200, b"", kind, (("Allow", allowed), ("Accept-Patch", "")))
 
     def _wrong_method(self, request: Request, path: str) -> Response:
-        """Spring's own words in 3.x, in 2.x those of the console's advice over all controllers."""
+        """Spring's own words in 3.x, in 2.x and on the console's port those of the console's advice."""
+        if not self._context:
+            return text(html.escape(f"caused: Request method '{request.method}' is not supported;"), 500)
         if not self._site.domain.version.is_2:
             said = self._said(request, 405, f"Method '{request.method}' is not supported.")
             return replace(said, headers=(("Allow", self._methods(path)),))
@@ -247,7 +255,7 @@ def _missing(family: Family, error: MissingParameter, request: Request, version:
     if family is Family.NAMING:
         unbound = f"Parameter '{error.name}' is missing"
         return text(unbound if isinstance(error, Unbound) else f"Param '{error.name}' is required.", 400)
-    if not version.is_2:
+    if not version.is_2 and family is not Family.CONSOLE_ACCOUNTS:
         return spring_error(400, f"Required parameter '{error.name}' is not present.", request.path)
     wanted = f"Required request parameter &#39;{error.name}&#39; for method parameter type {error.kind}"
     return text(f"caused: {wanted} is not present;", 500)

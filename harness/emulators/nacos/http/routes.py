@@ -22,6 +22,7 @@ class Family(Enum):
     NAMING = "the bare message as text"
     CONFIG = "caused: message;"
     ACCOUNTS = "as CONFIG in 2.x, nothing in 3.x"
+    CONSOLE_ACCOUNTS = "as CONFIG in 2.x, by the console's own port"
     REST = "the RestResult envelope of the v1 console"
     RESULT = "the envelope of v2 and v3"
 

@@ -9,8 +9,10 @@ from urllib.parse import unquote
 _FORBIDDEN = re.compile(r'[^!-~]|["#<>\\^`{|}]')
 #: A path may not hold half an escape, a NUL, an escaped slash or backslash.
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})|%00|%2[fF]|%5[cC]")
-#: `StrictHttpFirewall`: these in a decoded path are refused.
-_SUSPICIOUS = re.compile(r"//|;|%|/\.{1,2}(?:/|$)|[\x00-\x1f\x7f]")
+#: `StrictHttpFirewall`: these in a decoded path are refused, in this order.
+_MALICIOUS = (";", "//")
+_NOT_NORMAL = re.compile(r"/\.{1,2}(?:/|$)")
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]")
 _HOST = re.compile(r"[0-9A-Za-z._~!$&'()*+,;=:\[\]-]*")
 
 
@@ -43,9 +45,19 @@ def _leaves_root(path: str) -> bool:
     return False
 
 
-def is_suspicious(path: str) -> bool:
-    """Whether the firewall refuses a decoded path."""
-    return _SUSPICIOUS.search(path) is not None
+def suspicion(path: str) -> str:
+    """Why the firewall refuses a decoded path, blank if it lets it through."""
+    refused = "The request was rejected because the URL"
+    for part in _MALICIOUS:
+        if part in path:
+            return f'{refused} contained a potentially malicious String "{part}"'
+    if "%" in path:
+        return f'{refused} contained a potentially malicious String "%"'
+    if "/." in path and _NOT_NORMAL.search(path):
+        return f"{refused} was not normalized."
+    if _UNPRINTABLE.search(path):
+        return f"{refused[:-3]}requestURI must only contain printable ASCII characters."
+    return ""
 
 
 def is_host(value: str) -> bool:

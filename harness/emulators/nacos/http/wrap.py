@@ -46,7 +46,7 @@ def moved(act: Callable[[Call, str], dict[str, Any]], target: str) -> Callable[[
         try:
             return result(act(call, call.request.get(target)))
         except TransferError as error:
-            return as_json({"code": error.code, "message": error.text, "data": {"succCount": 0}})
+            return as_json({"code": error.code, "message": error.text, "data": error.data})
 
     return run
 

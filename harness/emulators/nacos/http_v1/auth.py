@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import html
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from harness.emulators.nacos.errors import Filtered, NacosError
 from harness.emulators.nacos.http import account_calls as calls
-from harness.emulators.nacos.http.message import Response, as_json, text
+from harness.emulators.nacos.http.message import Response, as_json, result, text
 from harness.emulators.nacos.http.router import credentials_of
-from harness.emulators.nacos.http.routes import Call, Family, Route, console_resource
+from harness.emulators.nacos.http.routes import Call, Family, Route, console_resource, own_resource
 
 
 def login(call: Call) -> Response:
     """A token for a user and password, or a fresh one for a token that is still good."""
+    user, accounts = call.request.optional("username"), call.domain.accounts.state.users
+    if call.domain.version.is_2 and user and user not in accounts:
+        raise NacosError(500, f"User {user} not found")
     try:
         return login_answer(call)
     except NacosError as error:
@@ -45,24 +49,26 @@ def create_admin(call: Call) -> Response:
         return call.rest_result(error.detail, None, 409)
 
 
-def update_user(call: Call) -> str:
-    """A new password; 3.x lets nobody but the user do that here."""
-    if not call.domain.version.is_2 and call.domain.gate.enabled and call.user != call.request.present("username"):
-        raise Filtered(403, "authorization failed!")
-    return calls.update_user(call)
-
-
-def found(act: Callable[[Call], dict[str, Any]]) -> Callable[[Call], Response]:
-    """A page; how to search and which page has to be said."""
+def found(act: Callable[[Call], dict[str, Any]], *searches: str) -> Callable[[Call], Response]:
+    """A page; how to search and which page has to be said. `searches` are as 2.x lists them."""
 
     def run(call: Call) -> Response:
-        if call.request.get("search") not in {"accurate", "blur"} and not call.domain.version.is_2:
-            raise Filtered(400, "Invalid request parameters.")
+        if call.request.get("search") not in searches:
+            raise _unsearched(call, searches)
         for name in ("pageNo", "pageSize"):
             call.request.present(name, "int")
         return as_json(act(call))
 
     return run
+
+
+def _unsearched(call: Call, searches: Iterable[str]) -> NacosError:
+    if not call.domain.version.is_2:
+        return Filtered(400, "Invalid request parameters.")
+    conditions = " OR ".join(f'"search={one}"' for one in searches)
+    came = ", ".join(f"{name}={{{value}}}" for name, value in reversed(list(call.request.params.items())))
+    told = f"Parameter conditions {conditions} not met for actual request parameters: {came}"
+    return NacosError(500, html.escape(told))
 
 
 def wrapped(act: Callable[[Call], Any]) -> Callable[[Call], Response]:
@@ -75,6 +81,13 @@ def bare(act: Callable[[Call], Any]) -> Callable[[Call], Response]:
     return lambda call: as_json(act(call))
 
 
+def permissions(call: Call) -> Response:
+    """A page of permissions if how to search is said, else whether exactly this one is there."""
+    if call.request.get("search") in {"accurate", "blur"}:
+        return found(calls.permissions_page, "accurate", "blur")(call)
+    return result(calls.has_permission(call))
+
+
 def _route(method: str, path: str, run: Callable[[Call], Response]) -> Route:
     return Route(method, f"/v1/auth/{path}", run, Family.ACCOUNTS, "r" if method == "GET" else "w", console_resource)
 
@@ -83,16 +96,16 @@ ROUTES = (
     Route("POST", "/v1/auth/login", login, Family.CONFIG),
     Route("POST", "/v1/auth/users/login", login, Family.CONFIG),
     Route("POST", "/v1/auth/users/admin", create_admin, Family.CONFIG),
-    Route("PUT", "/v1/auth/users", wrapped(update_user), Family.ACCOUNTS, "w", calls.password_resource),
+    Route("PUT", "/v1/auth/users", wrapped(calls.update_user), Family.ACCOUNTS, "w", own_resource),
     _route("POST", "users", wrapped(calls.create_user)),
     _route("DELETE", "users", wrapped(calls.delete_user)),
-    _route("GET", "users", found(calls.users_page)),
+    _route("GET", "users", found(calls.users_page, "blur", "accurate")),
     _route("GET", "users/search", bare(calls.user_names)),
     _route("POST", "roles", wrapped(calls.add_role)),
     _route("DELETE", "roles", wrapped(calls.delete_role)),
-    _route("GET", "roles", found(calls.roles_page)),
+    _route("GET", "roles", found(calls.roles_page, "accurate", "blur")),
     _route("GET", "roles/search", bare(calls.role_names)),
     _route("POST", "permissions", wrapped(calls.add_permission)),
     _route("DELETE", "permissions", wrapped(calls.delete_permission)),
-    _route("GET", "permissions", found(calls.permissions_page)),
+    _route("GET", "permissions", permissions),
 )

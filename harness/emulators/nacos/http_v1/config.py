@@ -9,7 +9,7 @@ from harness.emulators.nacos import names
 from harness.emulators.nacos.auth.gate import Resource
 from harness.emulators.nacos.config.model import ConfigKey, RefusedField, check_tag
 from harness.emulators.nacos.config.store import CasFailed
-from harness.emulators.nacos.errors import invalid
+from harness.emulators.nacos.errors import Filtered, NacosError, invalid
 from harness.emulators.nacos.http import configs
 from harness.emulators.nacos.http.forms import client_ip, config_key
 from harness.emulators.nacos.http.message import CONFIG_JSON, TEXT, Request, Response, as_json
@@ -65,7 +65,12 @@ Listened = dict[ConfigKey, tuple[str, str]]
 def listen(call: Call) -> Response | Awaitable[Response]:
     """Compare at once; with `Long-Pulling-Timeout` hold an unchanged request until a key changes."""
     request = call.request
-    listened = read_listened(request.get("Listening-Configs"))
+    try:
+        listened = read_listened(request.get("Listening-Configs"))
+    except NacosError as error:
+        # what is blank the controller refuses itself; for the rest 2.x has no advice
+        is_told = not call.domain.version.is_2 or not request.get("Listening-Configs")
+        raise error if is_told else Filtered(500, error.detail) from None
     ip, tag = client_ip(request), request.header("vipserver-tag")
     changed = [key for key, (_, md5) in listened.items() if call.domain.config.md5(key, ip=ip, tag=tag) != md5]
     timeout = request.header("long-pulling-timeout")

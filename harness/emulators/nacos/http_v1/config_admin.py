@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from harness.emulators.nacos.config.model import Entry
-from harness.emulators.nacos.config.transfer import TransferError
+from harness.emulators.nacos.config.transfer import V1_WORDING, TransferError
 from harness.emulators.nacos.errors import invalid
 from harness.emulators.nacos.http import configs
-from harness.emulators.nacos.http.configs import V1
+from harness.emulators.nacos.http.configs import CLONE_V1, V1
 from harness.emulators.nacos.http.message import Response, as_json, text
 from harness.emulators.nacos.http.routes import Call, Family, Route, console_resource
 from harness.emulators.nacos.http.services import page_object
@@ -103,7 +104,7 @@ def _moved(act: Callable[[Call, str], dict[str, Any]], target: str, message: str
         try:
             return call.rest_result(act(call, call.request.get(target)), message)
         except TransferError as error:
-            return call.rest_result({"succCount": 0}, error.detail, error.code)
+            return call.rest_result(error.data, error.text_v1, error.code_v1)
 
     return run
 
@@ -130,8 +131,8 @@ ROUTES = (
     _route("GET", CONFIGS, export(new_layout=True), "r", exportV2="true"),
     _route("DELETE", CONFIGS, stop_beta, "w", beta="true"),
     Route("DELETE", CONFIGS, remove_many, Family.CONFIG, "w", console_resource, {"delType": "ids"}),
-    _moving(configs.import_zip, "namespace", "import success", "import"),
-    _moving(configs.clone, "tenant", "Clone Completed Successfully", "clone"),
+    _moving(partial(configs.import_zip, wording=V1_WORDING), "namespace", "import success", "import"),
+    _moving(partial(configs.clone, members=CLONE_V1), "tenant", "Clone Completed Successfully", "clone"),
     _route("GET", f"{CONFIGS}/catalog", catalog, "r"),
     _route("GET", f"{CONFIGS}/listener", listeners, "r"),
     _route("GET", "/v1/cs/listener", listened, "r"),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from harness.emulators.nacos import names
-from harness.emulators.nacos.errors import IllegalParameter, NacosError
+from harness.emulators.nacos.errors import NacosError
 from harness.emulators.nacos.http import namespace_calls as calls
 from harness.emulators.nacos.http import site_info
 from harness.emulators.nacos.http.message import Response, as_json, text
 from harness.emulators.nacos.http.routes import Call, Family, Route, console_resource
+from harness.emulators.nacos.namespaces import check_name
 
 
 def state(call: Call) -> Response:
@@ -18,6 +18,11 @@ def state(call: Call) -> Response:
 def health(call: Call) -> Response:
     """A server that answers is alive and ready."""
     return text("OK")
+
+
+def actuator(call: Call) -> Response:
+    """Spring Boot's own health."""
+    return Response(200, b'{"status":"UP"}', "application/vnd.spring-boot.actuator.v3+json")
 
 
 def nothing(call: Call) -> Response:
@@ -49,23 +54,22 @@ def create_namespace(call: Call) -> Response:
     """v1 answers a refusal with 200 and `false`."""
     call.request.present("customNamespaceId")
     call.request.present("namespaceName")
+    calls.check_form(call, "customNamespaceId")
     try:
         return as_json(calls.create(call, "customNamespaceId"))
-    except IllegalParameter:
-        raise
     except NacosError:
         return as_json(False)
 
 
 def update_namespace(call: Call) -> Response:
-    """Rename."""
+    """Rename; 3.x's checker looks at the name beforehand."""
     request = call.request
     target, name = request.present("namespace"), request.present("namespaceShowName")
-    names.check("namespaceShowName", name)
     try:
-        call.domain.namespaces.update(target, name, request.get("namespaceDesc"))
+        check_name(name)
     except NacosError:
         return as_json(False)
+    call.domain.namespaces.update(target, name, request.get("namespaceDesc"))
     return as_json(True)
 
 
@@ -81,7 +85,7 @@ ROUTES = (
     Route("GET", "/v1/console/server/guide", nothing, Family.RESULT),
     Route("GET", "/v1/console/health/liveness", health, Family.RESULT),
     Route("GET", "/v1/console/health/readiness", health, Family.RESULT),
-    Route("GET", "/actuator/health", lambda call: as_json({"status": "UP"}), Family.RESULT),
+    Route("GET", "/actuator/health", actuator, Family.RESULT),
     Route("GET", NAMESPACES, get_namespace, Family.CONFIG, when={"show": "all"}),
     Route("GET", NAMESPACES, exists, Family.CONFIG, when={"checkNamespaceIdExist": "true"}),
     Route("GET", NAMESPACES, list_namespaces, Family.CONFIG),

@@ -20,9 +20,10 @@ def listing(call: Call) -> Response:
 
 
 def one(call: Call) -> Response:
-    """One row."""
+    """One row, nothing at all if there is none."""
     call.request.present("nid", "Long")
-    return as_json(histories.row_v1(histories.one(call, V1), call.domain.version))
+    record = histories.one(call, V1)
+    return as_json(histories.row_v1(record, call.domain.version)) if record else text("")
 
 
 def previous(call: Call) -> Response:
@@ -34,11 +35,7 @@ def previous(call: Call) -> Response:
 def of_namespace(call: Call) -> Response:
     """Every configuration of a namespace."""
     call.request.present("tenant")
-    unread = {"content": None, "md5": None, "encryptedDataKey": None}
-    found = histories.configs_of_namespace(call, V1)
-    return as_json(
-        [{**configs.basic_v1(one, call.domain.version), **unread, "lastModified": one.modified} for one in found]
-    )
+    return as_json(histories.keys_of_namespace(call, V1))
 
 
 def _route(path: str, run: Callable[[Call], Response], **when: str) -> Route:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.emulators.nacos.http import instances, site_info
-from harness.emulators.nacos.http.message import Response, as_json, text
+from harness.emulators.nacos.http.message import CONFIG_JSON, Response, as_json, text
 from harness.emulators.nacos.http.routes import Call, Family, Route, console_resource, naming_resource
 from harness.emulators.nacos.http_v1.instance import plain
 
@@ -56,8 +56,8 @@ def checkers(call: Call) -> Response:
 
 
 def nodes(call: Call) -> Response:
-    """The members of the cluster: one."""
-    return call.rest_result([site_info.member(call)])
+    """The members of the cluster whose address begins with `keyword`: one or none."""
+    return call.rest_result(site_info.members(call, call.request.get("keyword")))
 
 
 def node_self(call: Call) -> Response:
@@ -73,6 +73,11 @@ def node_names(call: Call) -> Response:
 def node_health(call: Call) -> Response:
     """This node's state."""
     return call.rest_result("UP")
+
+
+def config_health(call: Call) -> Response:
+    """A server that answers is up."""
+    return text("UP") if call.domain.version.is_2 else Response(200, b"UP", CONFIG_JSON)
 
 
 _OPERATOR = tuple(
@@ -96,5 +101,5 @@ ROUTES = (
     Route("GET", "/v1/core/cluster/self", node_self, Family.REST, "r", console_resource),
     Route("GET", "/v1/core/cluster/simple/nodes", node_names, Family.REST, "r", console_resource),
     Route("GET", "/v1/core/cluster/health", node_health, Family.REST, "r", console_resource),
-    Route("GET", "/v1/cs/health", lambda call: text("UP"), Family.CONFIG),
+    Route("GET", "/v1/cs/health", config_health, Family.CONFIG),
 )

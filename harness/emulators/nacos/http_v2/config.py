@@ -12,7 +12,7 @@ from harness.emulators.nacos.http.forms import client_ip
 from harness.emulators.nacos.http.message import CONFIG_JSON, Response, as_json, result
 from harness.emulators.nacos.http.routes import Call, Family, Route
 from harness.emulators.nacos.http.services import page_object
-from harness.emulators.nacos.http.wrap import data_route, speaking
+from harness.emulators.nacos.http.wrap import binding, data_route, speaking
 
 config_resource = configs.resource_of(configs.V2)
 
@@ -41,6 +41,7 @@ def get(call: Call) -> Response:
 
 def search_detail(call: Call) -> Response:
     """A page of configurations that a search leaves, without the envelope."""
+    configs.check_searched(call.request, V2)
     for name in ("dataId", "group", "config_detail"):
         call.request.present(name)
     found = configs.find_all(call, V2, blur=configs.is_blur(call.request))
@@ -53,9 +54,14 @@ def history(call: Call) -> dict[str, Any]:
     return page_object([histories.row_v1(row, call.domain.version, content=False) for row in rows], call.request)
 
 
-def history_row(call: Call) -> dict[str, Any]:
-    """One row."""
-    return histories.row_v1(histories.one(call, V2), call.domain.version)
+def history_row(call: Call) -> dict[str, Any] | None:
+    """One row, None if there is none."""
+    record = histories.one(call, V2)
+    return histories.row_v1(record, call.domain.version) if record else None
+
+
+changed = speaking(histories.change, V2)
+of_namespace = speaking(histories.keys_of_namespace, V2)
 
 
 def previous(call: Call) -> dict[str, Any] | None:
@@ -64,19 +70,15 @@ def previous(call: Call) -> dict[str, Any] | None:
     return histories.row_v1(record, call.domain.version) if record else None
 
 
-def of_namespace(call: Call) -> list[dict[str, Any]]:
-    """Every configuration of a namespace."""
-    return [configs.basic_v1(entry, call.domain.version) for entry in histories.configs_of_namespace(call, V2)]
-
-
 CONFIG, HISTORY = "/v2/cs/config", "/v2/cs/history"
 ROUTES = (
     Route("GET", CONFIG, get, Family.RESULT, "r", config_resource),
     data_route("POST", CONFIG, speaking(configs.publish, V2), config_resource),
-    data_route("DELETE", CONFIG, speaking(configs.remove, V2), config_resource),
+    data_route("DELETE", CONFIG, binding(speaking(configs.remove, V2), "dataId", "group"), config_resource),
     Route("GET", f"{CONFIG}/searchDetail", search_detail, Family.RESULT, "r", config_resource),
-    data_route("GET", f"{HISTORY}/list", history, config_resource),
-    data_route("GET", HISTORY, history_row, config_resource),
-    data_route("GET", f"{HISTORY}/previous", previous, config_resource),
-    data_route("GET", f"{HISTORY}/configs", of_namespace, config_resource),
+    data_route("GET", f"{HISTORY}/list", binding(history, "dataId", "group"), config_resource),
+    data_route("GET", HISTORY, binding(history_row, "dataId", "group"), config_resource),
+    data_route("GET", f"{HISTORY}/detail", binding(changed, "dataId", "group"), config_resource),
+    data_route("GET", f"{HISTORY}/previous", binding(previous, "dataId", "group"), config_resource),
+    data_route("GET", f"{HISTORY}/configs", binding(of_namespace, "namespaceId"), config_resource),
 )

@@ -11,27 +11,17 @@ from harness.emulators.nacos.http.routes import Call, console_resource
 from harness.emulators.nacos.http.wrap import data_route, open_route
 
 
-def get_namespace(call: Call) -> dict[str, Any]:
-    """One namespace; raises NacosError (404)."""
-    return calls.shape(call, call.domain.namespaces.get(call.request.present("namespaceId")))
-
-
 def create_namespace(call: Call) -> bool:
     """A new namespace; raises NacosError (400, 22000)."""
-    if call.request.optional("namespaceId") is None:
-        calls.required(call, "namespaceId")
+    calls.check_form(call, "namespaceId")
+    calls.required(call, "namespaceId", "namespaceName")
     return calls.create(call, "namespaceId")
 
 
 def update_namespace(call: Call) -> bool:
     """Rename; raises NacosError (400, 22000)."""
-    request = call.request
-    calls.required(call, "namespaceId")
-    calls.required(call, "namespaceName")
-    target, name = request.get("namespaceId"), request.get("namespaceName")
-    names.check("namespaceShowName", name)
-    call.domain.namespaces.update(target, name, request.get("namespaceDesc"))
-    return True
+    names.check("namespaceShowName", call.request.get("namespaceName"))
+    return calls.update(call)
 
 
 def fine(call: Call) -> str:
@@ -45,14 +35,14 @@ def up(call: Call) -> str:
 
 
 def members(call: Call) -> list[dict[str, Any]]:
-    """The members of the cluster: one."""
-    return [site_info.member(call)]
+    """The members of the cluster: one, if its address begins as asked for."""
+    return site_info.members(call, call.request.get("address"))
 
 
 NAMESPACE = "/v2/console/namespace"
 ROUTES = (
     open_route("GET", f"{NAMESPACE}/list", calls.listing),
-    data_route("GET", NAMESPACE, get_namespace, console_resource),
+    data_route("GET", NAMESPACE, calls.get, console_resource),
     data_route("POST", NAMESPACE, create_namespace, console_resource),
     data_route("PUT", NAMESPACE, update_namespace, console_resource),
     data_route("DELETE", NAMESPACE, calls.delete, console_resource),

@@ -8,13 +8,9 @@ from typing import Any
 from harness.emulators.nacos.errors import Filtered, NacosError
 from harness.emulators.nacos.http import account_calls as calls
 from harness.emulators.nacos.http.message import Response, result, text
-from harness.emulators.nacos.http.routes import Call, Family, Route, console_resource
-from harness.emulators.nacos.http.wrap import data_route
+from harness.emulators.nacos.http.routes import Call, Family, Route, console_resource, own_resource
+from harness.emulators.nacos.http.wrap import binding, enveloped
 from harness.emulators.nacos.http_v1.auth import login_answer
-
-
-def _route(method: str, path: str, act: Callable[[Call], Any]) -> Route:
-    return data_route(method, f"/v3/auth/{path}", act, console_resource)
 
 
 def login(call: Call) -> Response:
@@ -43,21 +39,34 @@ def create_admin(call: Call) -> Response:
         return result(None, 409, f"{error.detail}.")
 
 
-_SHARED = (
-    Route("POST", "/v3/auth/user/admin", create_admin, Family.RESULT),
-    data_route("PUT", "/v3/auth/user", calls.update_user, calls.password_resource),
-    _route("POST", "user", calls.create_user),
-    _route("DELETE", "user", calls.delete_user),
-    _route("GET", "user/list", calls.users_page),
-    _route("GET", "user/search", calls.user_names),
-    _route("POST", "role", calls.add_role),
-    _route("DELETE", "role", calls.delete_role),
-    _route("GET", "role/list", calls.roles_page),
-    _route("GET", "role/search", calls.role_names),
-    _route("POST", "permission", calls.add_permission),
-    _route("DELETE", "permission", calls.delete_permission),
-    _route("GET", "permission/list", calls.permissions_page),
-    _route("GET", "permission", calls.has_permission),
+def _shared(family: Family) -> tuple[Route, ...]:
+    def route(method: str, path: str, act: Callable[[Call], Any], resource: Any = console_resource) -> Route:
+        action = "r" if method == "GET" else "w"
+        return Route(method, f"/v3/auth/{path}", enveloped(act), family, action, resource)
+
+    def page(path: str, act: Callable[[Call], Any]) -> Route:
+        return route("GET", path, binding(act, "pageNo:int", "pageSize:int"))
+
+    return (
+        Route("POST", "/v3/auth/user/admin", create_admin, family),
+        route("PUT", "user", calls.update_user, own_resource),
+        route("POST", "user", calls.create_user),
+        route("DELETE", "user", calls.delete_user),
+        page("user/list", calls.users_page),
+        route("GET", "user/search", calls.user_names),
+        route("POST", "role", calls.add_role),
+        route("DELETE", "role", calls.delete_role),
+        page("role/list", calls.roles_page),
+        route("GET", "role/search", calls.role_names),
+        route("POST", "permission", calls.add_permission),
+        route("DELETE", "permission", calls.delete_permission),
+        page("permission/list", calls.permissions_page),
+        route("GET", "permission", calls.has_permission),
+    )
+
+
+ROUTES = (Route("POST", "/v3/auth/user/login", login, Family.ACCOUNTS), *_shared(Family.ACCOUNTS))
+CONSOLE_ROUTES = (
+    Route("POST", "/v3/auth/user/login", console_login, Family.CONSOLE_ACCOUNTS),
+    *_shared(Family.CONSOLE_ACCOUNTS),
 )
-ROUTES = (Route("POST", "/v3/auth/user/login", login, Family.RESULT), *_SHARED)
-CONSOLE_ROUTES = (Route("POST", "/v3/auth/user/login", console_login, Family.RESULT), *_SHARED)

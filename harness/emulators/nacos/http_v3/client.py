@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from harness.emulators.nacos.errors import IllegalParameter, NacosError
 from harness.emulators.nacos.http import configs, instances
 from harness.emulators.nacos.http.configs import V3
 from harness.emulators.nacos.http.forms import client_ip, cluster_of, service_key
-from harness.emulators.nacos.http.message import Response, as_json, result
+from harness.emulators.nacos.http.message import Response, as_json, result, text
 from harness.emulators.nacos.http.routes import Call, Family, Route, naming_resource
 from harness.emulators.nacos.http.wrap import data_route
 
@@ -31,14 +32,17 @@ def list_instances(call: Call) -> list[dict[str, Any]]:
 
 
 def get_config(call: Call) -> Response:
-    """One configuration as a gRPC query would answer it; a missing one is told inside the envelope."""
-    request = call.request
-    found = call.domain.config.get(
-        configs.key_of(call, V3),
-        ip=client_ip(request),
-        tag=request.get("tag"),
-        auto_tag=request.header("vipserver-tag"),
-    )
+    """One configuration as a gRPC query would answer it; a missing one is told inside the envelope.
+
+    It knows no tags, and words what it refuses as v1 does (`ConfigOpenApiController` is no `@NacosApi`).
+    """
+    try:
+        key = configs.key_of(call, V3)
+    except IllegalParameter:
+        raise
+    except NacosError as error:
+        return text(f"caused: {error.detail};", error.status)
+    found = call.domain.config.get(key, ip=client_ip(call.request))
     if found is None:
         return as_json({"code": 20004, "message": "resource not found", "data": None})
     entry = found.entry
@@ -49,11 +53,11 @@ def get_config(call: Call) -> Response:
             "message": None,
             "requestId": None,
             "content": entry.content,
-            "encryptedDataKey": None if found.beta or found.tag else entry.encrypted_data_key,
-            "contentType": entry.type,
+            "encryptedDataKey": None if found.beta else entry.encrypted_data_key,
+            "contentType": entry.type or "text",
             "md5": entry.md5,
             "lastModified": entry.modified,
-            "tag": found.tag or None,
+            "tag": None,
             "beta": found.beta,
             "success": True,
         }

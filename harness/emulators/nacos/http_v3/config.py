@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+from harness.emulators.nacos.config.transfer import V1_WORDING, V3_WORDING
 from harness.emulators.nacos.errors import NacosError, invalid
 from harness.emulators.nacos.http import configs, histories
-from harness.emulators.nacos.http.configs import V3
+from harness.emulators.nacos.http.configs import CLONE_V1, CLONE_V3, V3
 from harness.emulators.nacos.http.message import Response, as_json, result
 from harness.emulators.nacos.http.routes import Call, Family, Route, console_resource
 from harness.emulators.nacos.http.services import page_object
@@ -22,6 +24,12 @@ def detail(call: Call) -> dict[str, Any]:
     if entry is None:
         raise NacosError(404, "Config not exist, please publish Config first.", 20004)
     return configs.detail_v3(entry)
+
+
+def console_detail(call: Call) -> dict[str, Any] | None:
+    """One configuration in full, None if there is none."""
+    entry = call.domain.config.state.entries.get(configs.key_of(call, V3))
+    return configs.detail_v3(entry) if entry else None
 
 
 def listing(call: Call) -> dict[str, Any]:
@@ -39,11 +47,18 @@ def beta(call: Call) -> dict[str, Any]:
     return configs.gray_v3(gray)
 
 
-def stop_beta(call: Call) -> Response:
+def console_beta(call: Call) -> dict[str, Any] | None:
+    """The beta variant with its type, None if there is none."""
+    gray = configs.beta(call, V3)
+    return {**configs.gray_v3(gray), "type": gray.entry.type} if gray else None
+
+
+def stop_beta(call: Call, *, console: bool) -> Response:
     """Drop the beta variant; that there is none is told inside the envelope."""
     if configs.stop_beta(call, V3):
         return result(True)
-    return as_json({"code": 30000, "message": "remove beta data error", "data": False})
+    code, message = (500, "Internal Server Error") if console else (30000, "remove beta data error")
+    return as_json({"code": code, "message": message, "data": False})
 
 
 def listeners(call: Call) -> dict[str, Any]:
@@ -68,13 +83,11 @@ def history(call: Call) -> dict[str, Any]:
 
 
 def history_row(call: Call) -> dict[str, Any]:
-    """One row."""
-    try:
-        return histories.row_v3(histories.one(call, V3), content=True)
-    except NacosError as error:
-        if error.status == 404:
-            raise invalid("Source must not be null") from error
-        raise
+    """One row; raises NacosError (400)."""
+    record = histories.one(call, V3)
+    if record is None:
+        raise invalid("Source must not be null")
+    return histories.row_v3(record, content=True)
 
 
 def previous(call: Call) -> dict[str, Any]:
@@ -97,19 +110,20 @@ def admin_routes(prefix: str) -> tuple[Route, ...]:
     listener = f"{config}/listener/ip" if console else f"{prefix}/cs/listener"
     target = "targetNamespaceId" if console else "namespaceId"
     batch, exporting = ("batchDelete", "export2") if console else ("batch", "export")
+    wording, members = (V1_WORDING, CLONE_V1) if console else (V3_WORDING, CLONE_V3)
     return (
-        data_route("GET", config, detail, config_resource),
+        data_route("GET", config, console_detail if console else detail, config_resource),
         data_route("POST", config, speaking(configs.publish, V3), config_resource),
         data_route("DELETE", config, speaking(configs.remove, V3), config_resource),
         data_route("DELETE", f"{config}/{batch}", configs.remove_many, console_resource),
         data_route("GET", f"{config}/list", listing, config_resource),
-        data_route("GET", f"{config}/beta", beta, config_resource),
-        Route("DELETE", f"{config}/beta", stop_beta, Family.RESULT, "w", config_resource),
+        data_route("GET", f"{config}/beta", console_beta if console else beta, config_resource),
+        Route("DELETE", f"{config}/beta", partial(stop_beta, console=console), Family.RESULT, "w", config_resource),
         data_route("GET", f"{config}/listener", listeners, config_resource),
         data_route("GET", listener, listened, config_resource),
         Route("GET", f"{config}/{exporting}", export, Family.RESULT, "r", config_resource),
-        _write(f"{config}/import", configs.import_zip, "namespaceId"),
-        _write(f"{config}/clone", configs.clone, target),
+        _write(f"{config}/import", partial(configs.import_zip, wording=wording), "namespaceId"),
+        _write(f"{config}/clone", partial(configs.clone, members=members), target),
         data_route("GET", f"{history_path}/list", history, config_resource),
         data_route("GET", history_path, history_row, config_resource),
         data_route("GET", f"{history_path}/previous", previous, config_resource),

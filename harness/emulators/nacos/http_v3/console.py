@@ -23,8 +23,10 @@ def state(call: Call) -> Response:
 
 
 def create_namespace(call: Call) -> bool:
-    """The console calls the id `customNamespaceId`."""
-    return calls.create(call, "customNamespaceId")
+    """The console calls the id `customNamespaceId`, and takes a blank name."""
+    calls.check_form(call, "customNamespaceId")
+    calls.required(call, "namespaceName")
+    return calls.add(call, call.request.get("customNamespaceId").strip(), call.request.get("namespaceName"))
 
 
 def exists(call: Call) -> bool:

@@ -8,7 +8,7 @@ from harness.emulators.nacos.http import namespace_calls as calls
 from harness.emulators.nacos.http import site_info
 from harness.emulators.nacos.http.routes import Call, Route, console_resource, own_resource
 from harness.emulators.nacos.http.wrap import data_route, open_route
-from harness.emulators.nacos.http_v2.console import create_namespace, fine, get_namespace, members, update_namespace
+from harness.emulators.nacos.http_v2.console import fine, members, update_namespace
 
 
 def check(call: Call) -> int:
@@ -21,13 +21,19 @@ def connections(call: Call) -> dict[str, Any]:
     return {one.id: one.to_json() for one in call.site.connections.registered()}
 
 
+def create_namespace(call: Call) -> bool:
+    """A new namespace; no parameter checker stands before it. Raises NacosError (400)."""
+    calls.required(call, "namespaceId", "namespaceName")
+    return calls.create(call, "namespaceId")
+
+
 def namespace_routes(prefix: str) -> tuple[Route, ...]:
     """Namespaces, as the admin API and the console have them."""
-    path = f"{prefix}/core/namespace"
+    path, console = f"{prefix}/core/namespace", prefix.endswith("console")
     return (
-        data_route("GET", f"{path}/list", calls.listing, own_resource if "console" in prefix else console_resource),
-        data_route("GET", path, get_namespace, console_resource),
-        data_route("PUT", path, update_namespace, console_resource),
+        data_route("GET", f"{path}/list", calls.listing, own_resource if console else console_resource),
+        data_route("GET", path, calls.get, console_resource),
+        data_route("PUT", path, update_namespace if console else calls.update, console_resource),
         data_route("DELETE", path, calls.delete, console_resource),
     )
 

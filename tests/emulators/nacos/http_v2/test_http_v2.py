@@ -79,8 +79,8 @@ def test_namespaces(http: httpx.Client) -> None:
     params = {"namespaceId": "ns", "namespaceName": "mine", "namespaceDesc": "d"}
     assert data(http.post("/v2/console/namespace", params=params)) is True
     again = http.post("/v2/console/namespace", params=params)
-    assert (again.status_code, again.json()["code"]) == (400, 22000)
-    assert again.json()["data"] == "the namespaceId is existed, namespaceId: ns"
+    assert (again.status_code, again.json()["code"]) == (400, 22002)
+    assert again.json()["data"] == "namespaceId [ns] already exist."
     assert data(http.put("/v2/console/namespace", params={**params, "namespaceName": "ours"})) is True
     assert data(http.get("/v2/console/namespace?namespaceId=ns"))["namespaceShowName"] == "ours"
     assert {one["namespace"] for one in data(http.get("/v2/console/namespace/list"))} == {"public", "ns"}

@@ -34,7 +34,7 @@ def query(call: Call) -> dict[str, Any]:
     return {
         "content": entry.content,
         **plain,
-        "contentType": entry.type,
+        "contentType": entry.type or "text",
         "md5": entry.md5,
         "lastModified": entry.modified,
         **tagged,
