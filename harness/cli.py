@@ -24,6 +24,22 @@ app.add_typer(images, name="images")
 preflight = typer.Typer(help="Checks before a deployment.", no_args_is_help=True)
 app.add_typer(preflight, name="preflight")
 
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"harness {version('bi-harness')}")
+        raise typer.Exit
+
+
+@app.callback()
+def main_options(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="say which")] = False,
+) -> None:
+    pass
+
+
 PlatformFile = Annotated[Path, typer.Option("--platform", help="the platform file", show_default=True)]
 Environment = Annotated[str, typer.Option("--env", help="the environment (DEPLOY_ENV)")]
 Name = Annotated[str, typer.Option("--name", help="the stack's name: one per name runs at a time")]
@@ -32,7 +48,7 @@ DEFAULT_PLATFORM = Path("stubs/platform.yaml")
 
 @app.command()
 def up(
-    engine: Annotated[str, typer.Option(help="where it runs: embedded")] = "embedded",
+    engine: Annotated[str, typer.Option(help="where it runs: embedded or docker")] = "embedded",
     env: Environment = "dev",
     platform: PlatformFile = DEFAULT_PLATFORM,
     name: Name = "default",
