@@ -149,11 +149,17 @@ def render(
 def compare_engines(
     engines: Annotated[str, typer.Option(help="the two to compare")] = "embedded,docker",
     scenarios: Annotated[list[str] | None, typer.Argument(help="what to run; the folder scenarios without it")] = None,
+    recorded: Annotated[
+        str, typer.Option(metavar="FILE,FILE", help="run nothing: compare what `pytest scenarios --record` wrote twice")
+    ] = "",
 ) -> None:
     """Run the scenarios on two engines; print every difference in status, header and body. Exit code 1 with one."""
     from harness import comparing
 
-    differences = comparing.run(engines.split(","), scenarios or ["scenarios"], typer.echo)
+    if recorded:
+        differences = comparing.compare_files(recorded.split(","), typer.echo)
+    else:
+        differences = comparing.run(engines.split(","), scenarios or ["scenarios"], typer.echo)
     for difference in differences:
         typer.echo(str(difference))
     typer.echo(

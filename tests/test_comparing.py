@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.comparing import Exchange, compare, read, run, write
+from harness.comparing import Exchange, compare, compare_files, read, run, write
 from harness.errors import SpecError
 
 
@@ -50,6 +50,23 @@ def test_a_test_that_one_engine_cannot_run_is_none():
 def test_a_recording_is_read_as_written(tmp_path):
     write(tmp_path / "r.json", [exchange(headers={"a": "b"})])
     assert read(tmp_path / "r.json") == [exchange(headers={"a": "b"})]
+
+
+def test_two_files_are_compared(tmp_path):
+    left, right, told = tmp_path / "l.json", tmp_path / "r.json", []
+    write(left, [exchange()])
+    write(right, [exchange(status=500)])
+    found = compare_files([str(left), str(right)], told.append)
+    assert ([one.what for one in found], told) == (["status"], [f"1 exchanges on {left}, 1 on {right}"])
+
+
+@pytest.mark.parametrize("content", [None, "no json", '[{"name": 1}]'])
+def test_a_file_that_is_no_recording_is_refused(tmp_path, content):
+    file = tmp_path / "r.json"
+    if content is not None:
+        file.write_text(content)
+    with pytest.raises(SpecError, match=r"r\.json"):
+        compare_files([str(file), str(file)], print)
 
 
 def test_two_engines_are_compared():
