@@ -102,10 +102,10 @@ class Journey(Reply):
         plan = self._plan = self._filters = kept.plan
         self._kept = kept
         self.ctx.consumer = kept.consumer
-        if plan.access:
-            self._access()
-        else:
-            self._go()
+        access = plan.access
+        if access and not self._run("access", access, 0, Journey._go):
+            return
+        self._go()
 
     def _consumer(self) -> None:
         """Plugins of the consumer that was found join those of the route."""
