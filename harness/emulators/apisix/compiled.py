@@ -7,19 +7,18 @@ import inspect
 import logging
 import ssl
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from harness.emulators.apisix.consumers import ConsumerEntry
 from harness.emulators.apisix.context import Context, Exit
 from harness.emulators.apisix.match.body import is_body_variable
 from harness.emulators.apisix.match.expression import ExpressionError, compile_expression
+from harness.emulators.apisix.plans import NO_UPSTREAM, Part, Plan, Route, Steps
 from harness.emulators.apisix.plugins.base import PHASES, Plugin
 from harness.emulators.apisix.schema.validate import Validator
 from harness.emulators.apisix.secret_managers.book import references
 from harness.emulators.apisix.store import Entry
-from harness.emulators.apisix.upstream import Upstream as Upstream
-from harness.emulators.apisix.upstream import timeouts_of
+from harness.emulators.apisix.upstream import Upstream
 from harness.emulators.apisix.variables import getter
 
 if TYPE_CHECKING:
@@ -32,124 +31,8 @@ MOST_CONSUMERS: Final = 10_000
 _NO_SERVICE: Final = Exit(404)
 _NO_UPSTREAM_OBJECT: Final = Exit(502)
 _NO_PLUGIN_CONFIG: Final = Exit(503)
-_NO_UPSTREAM: Final = Exit(503)
 _NO_GROUP: Final = Exit(503)
 _NO_CLIENT_CERTIFICATE: Final = Exit(502)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Part:
-    """One plugin of a plan: its object and what `_meta` says."""
-
-    name: str
-    plugin: Plugin
-    priority: float
-    error_response: Any = None
-    condition: Callable[[Context], bool] | None = None
-    #: whether the condition looks into the request's body
-    reads_body: bool = False
-    gathers: bool = False
-
-
-Steps = tuple[tuple[Callable[..., Any], Part], ...]
-
-
-class Plan:
-    """All that requests of one route (and consumer) run, in the order of the phases."""
-
-    __slots__ = (
-        "access",
-        "before_proxy",
-        "body_filter",
-        "consumer_rewrite",
-        "consumers",
-        "depends",
-        "direct",
-        "generation",
-        "global_rewrite",
-        "globals_only",
-        "header_filter",
-        "log",
-        "parts",
-        "refusal",
-        "rewrite",
-        "rules",
-        "straight",
-        "unfiltered",
-        "upstream",
-        "websocket",
-    )
-
-    def __init__(self) -> None:
-        self.generation = -1
-        #: how often global rules had changed when it was made
-        self.rules = -1
-        #: (kind, id, the entry it was made from)
-        self.depends: list[tuple[str, str, Entry | None]] = []
-        self.parts: dict[str, Part] = {}
-        self.refusal: Exit | None = None
-        #: the global rules alone: their filters run when they answer before the route's plugins are reached
-        self.globals_only: Plan = self
-        self.global_rewrite: Steps = ()
-        self.rewrite: Steps = ()
-        self.consumer_rewrite: Steps = ()
-        self.access: Steps = ()
-        self.before_proxy: Steps = ()
-        self.header_filter: Steps = ()
-        self.body_filter: Steps = ()
-        self.log: Steps = ()
-        self.upstream: Upstream | Exit = _NO_UPSTREAM
-        self.websocket = False
-        #: nothing of a plugin runs before or on the answer: the shortest way through the pipeline
-        self.direct = False
-        #: the upstream, where a request without a body needs nothing else to be thought of behind the access phase
-        self.straight: Upstream | None = None
-        #: no plugin looks at the upstream's answer
-        self.unfiltered = True
-        #: id of a consumer → the consumer, and the plan with its plugins
-        self.consumers: dict[int, tuple[ConsumerEntry, Plan | Exit]] = {}
-
-
-class Route:
-    """A route: what the router reads of it, its value, and its plan once a request has asked for it."""
-
-    __slots__ = (
-        "entry",
-        "filter_func",
-        "hosts",
-        "id",
-        "methods",
-        "plan",
-        "priority",
-        "remote_addrs",
-        "status",
-        "timeouts",
-        "uris",
-        "value",
-        "vars",
-    )
-
-    def __init__(self, entry: Entry, service: Mapping[str, Any] | None) -> None:
-        value = entry.value
-        self.entry = entry
-        self.value = value
-        self.id = entry.id
-        self.uris: list[str] = _listed(value, "uri", "uris") or []
-        self.hosts: list[str] | None = _listed(value, "host", "hosts") or (service or {}).get("hosts")
-        self.methods: list[str] | None = value.get("methods")
-        self.remote_addrs: list[str] | None = _listed(value, "remote_addr", "remote_addrs")
-        self.vars: Any = value.get("vars")
-        self.filter_func: str | None = value.get("filter_func")
-        self.priority = int(value.get("priority") or 0)
-        self.status = int(value.get("status", 1))
-        self.timeouts = timeouts_of(value.get("timeout"))
-        self.plan: Plan | None = None
-
-
-def _listed(value: Mapping[str, Any], one: str, many: str) -> list[str] | None:
-    if value.get(one):
-        return [value[one]]
-    return value.get(many)
 
 
 class Compiler:
@@ -272,7 +155,7 @@ class Compiler:
             if holder.value.get("upstream"):
                 made = self.upstream(holder.kind, holder.id, holder.value["upstream"])
                 return self._with_certificate(plan, made)
-        return _NO_UPSTREAM
+        return NO_UPSTREAM
 
     def _with_certificate(self, plan: Plan, upstream: Upstream | Exit) -> Upstream | Exit:
         """The upstream, or 502 when the `ssl` resource that its `tls` names is not there or no client's (init.lua)."""
@@ -295,7 +178,7 @@ class Compiler:
             self._plane.upstream_tls(upstream)
         except (ssl.SSLError, ValueError) as error:
             log.error("failed to set the client's certificate of %s: %s", upstream.key, error)
-            return _NO_UPSTREAM
+            return NO_UPSTREAM
         return upstream
 
     def _upstream_by_id(self, plan: Plan, id_: Any) -> Upstream | Exit:
@@ -355,6 +238,7 @@ class Compiler:
         # run again are only those that the route did not have (plugin.lua, merge_consumer_route)
         fresh = [part for name, part in own.items() if name not in plan.parts and part.plugin.type != "auth"]
         merged.consumer_rewrite = _steps(_sorted(fresh), "rewrite")
+        merged.repeats = plan.repeats and _repeat(merged.consumer_rewrite)
         merged.parts = {part.name: part for part in parts}
         merged.upstream = plan.upstream
         merged.websocket = plan.websocket
@@ -374,6 +258,7 @@ class Compiler:
         plan.global_rewrite = _steps(rules, "rewrite")
         plan.rewrite = _steps(parts, "rewrite")
         both = [*rules, *parts]
+        plan.repeats = _repeat(plan.global_rewrite) and _repeat(plan.rewrite)
         plan.access = _steps(both, "access")
         plan.before_proxy = _steps(both, "before_proxy")
         plan.header_filter = _steps(both, "header_filter")
@@ -472,6 +357,10 @@ def _reads_body(rule: Any) -> bool:
 def _steps(parts: list[Part], phase: str) -> Steps:
     assert phase in PHASES
     return tuple((_bound(part, phase), part) for part in parts if getattr(part.plugin, phase, None))
+
+
+def _repeat(steps: Steps) -> bool:
+    return all(part.plugin.repeats and part.condition is None for _, part in steps)
 
 
 def condition_note(part: Part) -> str:

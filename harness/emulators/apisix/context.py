@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 from harness.emulators.apisix.headers import Headers
 
 if TYPE_CHECKING:
-    from harness.emulators.apisix.compiled import Plan, Route, Upstream
     from harness.emulators.apisix.consumers import ConsumerEntry
+    from harness.emulators.apisix.plans import Plan, Route
+    from harness.emulators.apisix.upstream import Upstream
 
 
 @dataclass(slots=True, frozen=True)
@@ -96,6 +97,10 @@ class Context:
     What a request rarely has stays with the class until somebody sets it, so that making one costs little; what each
     request reads or sets is the object's own, since Python finds such members several times faster.
     """
+
+    # by the gateway's clock, from when until when the rewrite phase would come to the same: plugins narrow it
+    holds_from: float = float("-inf")
+    holds_until: float = float("inf")
 
     # where it goes: plugins overwrite these
     upstream_uri: str = ""  # path (and query) to send instead of the client's; "" leaves it

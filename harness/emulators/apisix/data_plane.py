@@ -14,7 +14,7 @@ from typing import Any
 from harness.clock import Clock
 from harness.emulators.apisix.balance.checkers import Checkers
 from harness.emulators.apisix.balance.picker import Balancing
-from harness.emulators.apisix.compiled import Compiler, Plan, Route
+from harness.emulators.apisix.compiled import Compiler
 from harness.emulators.apisix.context import Context
 from harness.emulators.apisix.directory import Directory
 from harness.emulators.apisix.discovery.base import Discovery
@@ -28,6 +28,7 @@ from harness.emulators.apisix.lua import Lua
 from harness.emulators.apisix.match.encoded_slash import SlashKeepingRouter
 from harness.emulators.apisix.match.router import Router
 from harness.emulators.apisix.pipeline import Journey
+from harness.emulators.apisix.plans import Plan, Route
 from harness.emulators.apisix.plugins.base import Plugin
 from harness.emulators.apisix.plugins.registry import BY_NAME
 from harness.emulators.apisix.proxy.answer import Answer
@@ -44,29 +45,13 @@ from harness.emulators.apisix.shared import Stores
 from harness.emulators.apisix.store import KINDS, Change, Table
 from harness.emulators.apisix.tls import Certificates, load_pair
 from harness.emulators.apisix.upstream import Upstream
+from harness.emulators.apisix.ways import Kept, Way
 
 log = logging.getLogger("harness.emulators.apisix")
 
 _FORWARDED = frozenset({"x-forwarded-proto", "x-forwarded-host", "x-forwarded-port", "forwarded"})
 #: Kinds whose change can make a plan wrong
 _IN_PLANS = frozenset({"services", "upstreams", "plugin_configs", "consumer_groups", "global_rules", "ssls"})
-
-
-class Way:
-    """What all requests with one head share as long as the configuration stays as it was in `epoch`.
-
-    `plan` is None when the route depends on more than the head: then each request is matched by itself.
-    """
-
-    __slots__ = ("epoch", "headers", "params", "path", "plan", "route")
-
-    def __init__(self, epoch: object, path: str, headers: Headers) -> None:
-        self.epoch = epoch
-        self.path = path
-        self.headers = headers
-        self.route: Route | None = None
-        self.params: dict[str, str] | None = None
-        self.plan: Plan | None = None
 
 
 class DataPlane:
@@ -110,7 +95,7 @@ class DataPlane:
         self.shows_status = settings.show_upstream_status
         self._tasks: set[asyncio.Task[Any]] = set()
         self.requests = 0
-        self._time = clock.time
+        self.time = clock.time
         #: the loop's time, for what takes how long
         self.now = self.loop.time
         #: another one after each change of the configuration
@@ -270,13 +255,15 @@ class DataPlane:
         if head.real_ip:
             remote = self._real_ip(remote, head.real_ip)
         plan = way.plan
+        kept = way.kept
+        now = self.time()
+        if kept is not None and not kept.begins <= now < kept.ends:
+            kept = None
         headers = way.headers
         if plan is None or not plan.direct:
             # plugins change them
-            headers = Headers(headers.items.copy())
-        ctx = Context(
-            exchange, head.method, head.target, way.path, head.query, head.version, headers, remote, self._time()
-        )
+            headers = Headers((headers if kept is None else kept).items.copy())
+        ctx = Context(exchange, head.method, head.target, way.path, head.query, head.version, headers, remote, now)
         ctx.host = head.host
         ctx.exchange = exchange
         ctx.request_length = head.size + (head.length or 0)
@@ -288,7 +275,10 @@ class DataPlane:
         else:
             ctx.route = way.route
             ctx.path_params = way.params
-            journey.take(plan)
+            if kept is None:
+                journey.take(plan)
+            else:
+                journey.go_on(kept)
 
     def _way(self, exchange: Exchange, head: Head) -> Way:
         """Find what can be told from the head alone."""
@@ -305,7 +295,9 @@ class DataPlane:
             found = self.router.sure(head.host, path)
             if found is not None:
                 way.route, way.params = found.route, dict(found.found)
-                way.plan = self.compiler.plan(found.route)
+                way.plan = plan = self.compiler.plan(found.route)
+                if plan.direct:
+                    way.kept = Kept(way.headers.items, plan)
         return way
 
     def _outgoing(self, head: Head, exchange: Exchange) -> list[Field]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from harness.emulators.apisix.compiled import Plan, Steps
 from harness.emulators.apisix.context import Context, Exit
 from harness.emulators.apisix.headers import Headers
 from harness.emulators.apisix.match.router import Router
+from harness.emulators.apisix.plans import Plan, Steps
 from harness.emulators.apisix.proxy.nginx import Bad, normalise, valid_host
 
 if TYPE_CHECKING:

@@ -13,9 +13,12 @@ from harness.emulators.apisix.proxy.http2_body import StreamBody
 from harness.emulators.apisix.proxy.outgoing import request_head
 from harness.emulators.apisix.proxy.upload import FileUpload, StreamUpload
 from harness.emulators.apisix.reply import Reply
+from harness.emulators.apisix.ways import keep
 
 if TYPE_CHECKING:
-    from harness.emulators.apisix.compiled import Plan, Steps, Upstream
+    from harness.emulators.apisix.plans import Plan, Steps
+    from harness.emulators.apisix.upstream import Upstream
+    from harness.emulators.apisix.ways import Kept
 
 log = logging.getLogger(__name__)
 
@@ -94,6 +97,16 @@ class Journey(Reply):
             return
         self._consumer()
 
+    def go_on(self, kept: Kept) -> None:
+        """Go on behind the rewrite phase, as it was left by a request with the same head."""
+        plan = self._plan = self._filters = kept.plan
+        self._kept = kept
+        self.ctx.consumer = kept.consumer
+        access = plan.access
+        if access and not self._run("access", access, 0, Journey._go):
+            return
+        self._go()
+
     def _consumer(self) -> None:
         """Plugins of the consumer that was found join those of the route."""
         consumer = self.ctx.consumer
@@ -102,7 +115,7 @@ class Journey(Reply):
             held = plan.consumers.get(id(consumer))
             if held is not None and held[0] is consumer and held[1] is plan:
                 # seen before: its credentials alone, which have done their work
-                self._access()
+                self._rewritten()
                 return
             merged = self.gateway.compiler.with_consumer(plan, consumer)
             if isinstance(merged, Exit):
@@ -110,8 +123,14 @@ class Journey(Reply):
                 return
             if merged is not plan:
                 self._plan = self._filters = merged
-                if not self._run("rewrite", merged.consumer_rewrite, 0, Journey._access):
+                if not self._run("rewrite", merged.consumer_rewrite, 0, Journey._rewritten):
                     return
+        self._rewritten()
+
+    def _rewritten(self) -> None:
+        """The rewrite phase is over: what it does to each request with this head need not be done again."""
+        if self._plan.repeats:
+            keep(self.ctx, self.exchange.head, self._plan)
         self._access()
 
     # -- access
@@ -146,23 +165,31 @@ class Journey(Reply):
         """The shortest way: no body, an upstream that needs no looking for."""
         ctx = self.ctx
         ctx.upstream = self.upstream = upstream
-        node = upstream.pick(ctx)
-        if isinstance(node, Exit):
-            self.exit(node)
-            return
+        lone = upstream.lone
+        if lone is not None:
+            node, pool, address = lone
+        else:
+            picked = upstream.pick(ctx)
+            if isinstance(picked, Exit):
+                self.exit(picked)
+                return
+            node = picked
+            pool, address = upstream.way(node)
         self.node = node
         self.forwarded = True
-        head = self.exchange.head
-        host = self.host = upstream.host_for(ctx, node, head.named_host)
         self.left = upstream.tries - 1
         self.deadline = 0.0
         self.body = self.tried = None
         self.head_seen = False
         self.upgrade = NO_UPGRADE
-        pool, address = upstream.way(node)
         self.attempt = attempt = Try(address)
         ctx.tries.append(attempt)
         self.asked = now = self.now()
+        head = self.exchange.head
+        if upstream.pass_host == "pass" and not ctx.upstream_host:
+            self.host = head.named_host
+        else:
+            self.host = upstream.host_for(ctx, node, head.named_host)
         connection = pool.take()
         if connection is None:
             self.connect(pool, attempt)
@@ -170,8 +197,18 @@ class Journey(Reply):
         attempt.connect_time = 0.0
         self.connection = connection
         self.sent = True
-        data = request_head(ctx, head, host, None, "", "")
-        connection.request(self, data, head.bodyless, self.timeouts()[2], now, whole=True)
+        kept = self._kept
+        if kept is not None and (ctx.upstream_uri or ctx.headers.items != kept.items):
+            kept = None
+        # written once for all requests that nothing has changed since
+        data = None if kept is None else kept.sent.get((ctx.remote_addr, self.host))
+        if data is None:
+            data = request_head(ctx, head, self.host, None, "", "")
+            if kept is not None:
+                kept.send(ctx.remote_addr, self.host, data)
+        route = ctx.route
+        timeouts = (route.timeouts if route is not None else None) or upstream.timeouts
+        connection.request(self, data, head.bodyless, timeouts[2], now)
 
     def _pick(self) -> None:
         """Choose the upstream and its first node."""
@@ -264,18 +301,17 @@ class Journey(Reply):
     def _run(self, phase: str, steps: Steps, index: int, then: Callable[[Journey], None]) -> bool:
         """Run the plugins' functions from `index` on; False when one answers, or waits and then goes on to `then`."""
         ctx = self.ctx
-        place = index
         try:
-            for function, part in steps[index:] if index else steps:
+            for step in steps[index:] if index else steps:
+                function, part = step
                 if ctx.skipped is None or part.name not in ctx.skipped:
                     verdict = function(ctx)
                     if verdict is not None:
                         if isinstance(verdict, Exit):
                             self._verdict(phase, part, verdict)
                         else:
-                            self._wait(self._await(phase, steps, place, verdict, then))
+                            self._wait(self._await(phase, steps, steps.index(step, index), verdict, then))
                         return False
-                place += 1
         except ExitNow as now:
             self._verdict(phase, part, now.verdict)
             return False

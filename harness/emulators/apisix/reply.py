@@ -14,10 +14,11 @@ from harness.emulators.apisix.proxy.tunnel import Tunnel
 from harness.emulators.apisix.proxy.upstream import UpstreamConnection
 
 if TYPE_CHECKING:
-    from harness.emulators.apisix.compiled import Plan
     from harness.emulators.apisix.data_plane import DataPlane
+    from harness.emulators.apisix.plans import Plan
     from harness.emulators.apisix.proxy.answer import Answer
     from harness.emulators.apisix.proxy.listener import Exchange
+    from harness.emulators.apisix.ways import Kept
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +36,7 @@ class Reply(Forward):
     exit or answered → header_filter → body_filter (for each piece) → log.
     """
 
-    __slots__ = ("_encoder", "_filters", "_gathered", "_plan", "_started_answer", "over")
+    __slots__ = ("_encoder", "_filters", "_gathered", "_kept", "_plan", "_started_answer", "over")
 
     def __init__(self, gateway: DataPlane, exchange: Exchange, ctx: Context) -> None:
         self.gateway = gateway
@@ -45,6 +46,8 @@ class Reply(Forward):
         #: whose header_filter, body_filter and log run: nobody's until a plan's first phase
         self._plan: Plan = gateway.nothing
         self._filters: Plan = gateway.nothing
+        #: what was known of the request from others with its head, if it began with that
+        self._kept: Kept | None = None
         self.connection = self.stream = self.upload = None
         self._gathered: dict[int, list[bytes]] | None = None
         self._encoder: Encoder | None = None
@@ -111,13 +114,21 @@ class Reply(Forward):
 
     def answered(self, answer: Answer, piece: bytes, last: bool) -> None:
         """The upstream's head: what it says, after what plugins have set."""
-        self.note_head(answer.status, last)
         ctx = self.ctx
-        ctx.status = answer.status
+        status = ctx.status = answer.status
+        if last and self.upload is None and not self.upstream.tells:
+            # `note_head` for by far the most answers
+            attempt = self.attempt
+            attempt.status = status
+            attempt.header_time = attempt.response_time = self.now() - self.asked
+            self.head_seen = True
+            self.forwarded = False
+            self.connection = None
+        else:
+            self.note_head(status, last)
         ctx.from_upstream = True
         filters = self._filters
-        passes = answer.plain and filters.unfiltered and not self.gateway.shows_status
-        if passes and (filters.direct or ctx.compress is None):
+        if answer.plain and filters.unfiltered and ctx.compress is None and not self.gateway.shows_status:
             self._pass_on(answer, piece, last)
             return
         if answer.accel:
@@ -156,6 +167,8 @@ class Reply(Forward):
                 self._finish()
             elif not self.over:
                 self.over = True
+                ctx.plan = self._plan
+                ctx.seconds = self.gateway.time() - ctx.started
                 self.gateway.journal.add(ctx)
         else:
             self._hold_back()
@@ -163,6 +176,7 @@ class Reply(Forward):
     def _redirect_inside(self, answer: Answer) -> None:
         """X-Accel-Redirect: nginx starts the request anew with that path."""
         self.cancel()
+        self._kept = None
         ctx = self.ctx
         self.gateway.redirect_inside(ctx, answer)
         self.begin()
@@ -296,7 +310,7 @@ class Reply(Forward):
         self.over = True
         ctx = self.ctx
         ctx.plan = self._plan
-        ctx.seconds = self.gateway.clock.time() - ctx.started
+        ctx.seconds = self.gateway.time() - ctx.started
         for function, part in self._filters.log:
             if ctx.skipped is not None and part.name in ctx.skipped:
                 continue

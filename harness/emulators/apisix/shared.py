@@ -31,10 +31,11 @@ class SharedStore:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._time = clock.time
-        self._held: dict[str, tuple[Any, float]] = {}
+        #: the value, and when it ends (0: never)
+        self._held: dict[str, list[Any]] = {}
         self._sweep_at = CROWDED
 
-    def _live(self, key: str) -> tuple[Any, float] | None:
+    def _live(self, key: str) -> list[Any] | None:
         held = self._held.get(key)
         if held is not None and held[1] and held[1] <= self._clock.time():
             del self._held[key]
@@ -50,7 +51,7 @@ class SharedStore:
         """Store a value."""
         if len(self._held) >= self._sweep_at:
             self._sweep()
-        self._held[key] = (value, self._clock.time() + ttl if ttl else 0.0)
+        self._held[key] = [value, self._clock.time() + ttl if ttl else 0.0]
 
     def add(self, key: str, value: Any, ttl: float = 0) -> bool:
         """Store a value unless a live one is there; tells whether it did."""
@@ -67,22 +68,24 @@ class SharedStore:
                 return None
             self.set(key, init + by, init_ttl)
             return init + by
-        value: float = held[0] + by
-        self._held[key] = (value, held[1])
+        held[0] += by
+        value: float = held[0]
         return value
 
     def count(self, key: str, by: float, ttl: float) -> tuple[float, float]:
         """Add to a counter that lives for `ttl` from its first count on: (its value, seconds left)."""
         now = self._time()
         held = self._held.get(key)
-        if held is None or (held[1] and held[1] <= now):
-            self.set(key, by, ttl)
-            return by, ttl
-        value: float
-        value, until = held
-        value += by
-        self._held[key] = (value, until)
-        return value, until - now if until else 0
+        if held is not None:
+            until = held[1]
+            if until > now:
+                held[0] += by
+                return held[0], until - now
+            if not until:
+                held[0] += by
+                return held[0], 0
+        self.set(key, by, ttl)
+        return by, ttl
 
     def ttl(self, key: str) -> float | None:
         """Seconds left, 0 for a key without expiry, None for a missing one."""

@@ -55,6 +55,7 @@ class Upstream:
         "conf",
         "fixed",
         "key",
+        "lone",
         "names_port",
         "pass_host",
         "picker",
@@ -117,6 +118,11 @@ class Upstream:
         self.tls: ssl.SSLContext | None = None
         #: a request without a body needs nothing but a node and a connection
         self.straight = self.fixed and self.scheme == "http" and not self.retry_timeout
+        alone = self.picker.alone
+        #: the only node there will ever be, its connections and its address, where nobody checks how it is
+        self.lone: tuple[Node, Pool, str] | None = None
+        if self.straight and alone is not None and not self._checked:
+            self.lone = (alone, *self.way(alone))
         # `tls.verify` is for Kafka's upstreams alone, as its description in schema_def.lua says
         self._certificate: Entry | None = None
 

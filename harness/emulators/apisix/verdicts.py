@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from harness.emulators.apisix.compiled import Part, Plan, Steps, condition_note
+from harness.emulators.apisix.compiled import condition_note
 from harness.emulators.apisix.context import Context
+from harness.emulators.apisix.plans import Part, Plan, Steps
 
 WENT_ON: Final = "went on"
 NOT_REACHED: Final = "not reached"

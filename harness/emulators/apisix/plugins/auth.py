@@ -109,6 +109,7 @@ class AuthPlugin(Plugin):
 
     def refuse(self, ctx: Context, refused: Refused) -> Exit | None:
         """The way of a request that proved nothing."""
+        ctx.holds_until = ctx.holds_from  # each of them is logged
         if refused.reason != refused.message:
             self.scope.log("warn", refused.reason)
         if not self._anonymous:

@@ -10,9 +10,9 @@ from harness.clock import Clock
 from harness.emulators.apisix.context import Context, MaybeVerdict
 
 if TYPE_CHECKING:
-    from harness.emulators.apisix.compiled import Upstream
     from harness.emulators.apisix.consumers import ConsumerEntry, ConsumerIndex
     from harness.emulators.apisix.exchange import App, Response
+    from harness.emulators.apisix.upstream import Upstream
 
 Schema = dict[str, Any]
 T = TypeVar("T")
@@ -152,6 +152,9 @@ class Plugin:
     consumer_key: ClassVar[str] = ""
     #: plugin.lua's run_policy: "prefer_route" runs a global rule's copy only when the route has none
     run_policy: ClassVar[str] = ""
+    #: the rewrite phase does the same to each request with the same head as long as the configuration stays, or as
+    #: `ctx.holds_from` and `ctx.holds_until` say: it reads no clock (else), no chance, no counter, no body, no address
+    repeats: ClassVar[bool] = False
     #: gather the response's body before body_filter sees it (one call with last=True)
     gathers_response: ClassVar[bool] = False
 

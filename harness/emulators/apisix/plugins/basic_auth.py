@@ -19,6 +19,7 @@ class BasicAuth(AuthPlugin):
 
     name = "basic-auth"
     priority = 2520
+    repeats = True
     schema: ClassVar[Schema] = {
         "type": "object",
         "title": "work with route or service object",

@@ -26,6 +26,7 @@ class JwtAuth(AuthPlugin):
 
     name = "jwt-auth"
     priority = 2510
+    repeats = True
     schema: ClassVar[Schema] = {
         "type": "object",
         "properties": {
@@ -107,6 +108,9 @@ class JwtAuth(AuthPlugin):
         if consumer is None:
             raise Refused("Invalid user key in JWT token", "failed to find consumer: invalid user key")
         self._verify(token, consumer.auth_conf)
+        grace = consumer.auth_conf.get("lifetime_grace_period", 0)
+        begins, ends = jwt_tokens.lifetime(token.payload, self._required, grace)
+        ctx.holds_from, ctx.holds_until = max(ctx.holds_from, begins), min(ctx.holds_until, ends)
         if self.conf["store_in_ctx"]:
             ctx.notes["jwt_auth_payload"] = token.payload
         return consumer

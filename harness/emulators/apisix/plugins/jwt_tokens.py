@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.utils import formatdate
 from functools import lru_cache
+from math import ceil, floor, inf, isfinite
 from typing import Any
 
 from harness.emulators.apisix.plugins.auth import decode_base64, decode_base64url
@@ -83,6 +84,25 @@ def lifetime_problem(payload: Mapping[str, Any], required: tuple[str, ...], now:
         if claim == "exp" and not value > now - grace:
             return f"'exp' claim expired at {formatdate(value, usegmt=True)}"
     return ""
+
+
+def lifetime(payload: Mapping[str, Any], required: tuple[str, ...], grace: int) -> tuple[float, float]:
+    """From when until when `lifetime_problem` has nothing against a token that it just passed, in seconds.
+
+    Whole seconds are compared, so that the bounds are whole; one that is no finite number leaves no time at all.
+    """
+    begins: float = -inf
+    ends: float = inf
+    for claim in required or ("nbf", "exp"):
+        if claim in payload:
+            bound = payload[claim]
+            if isinstance(bound, float) and not isfinite(bound):
+                return -inf, -inf
+            if claim == "nbf":
+                begins = floor(bound - grace) + 1
+            else:
+                ends = ceil(bound + grace)
+    return begins, ends
 
 
 @lru_cache(maxsize=1024)

@@ -16,6 +16,7 @@ class KeyAuth(AuthPlugin):
 
     name = "key-auth"
     priority = 2500
+    repeats = True
     schema: ClassVar[Schema] = {
         "type": "object",
         "properties": {

@@ -88,7 +88,7 @@ async def fetch(
     async with asyncio.timeout(within):
         connection = (pool.take() if keepalive else None) or await pool.open(within)
         user = _Gathering(pools.loop)
-        connection.request(user, head + body, method == "HEAD", within, pools.loop.time())
+        connection.request(user, head + body, method == "HEAD", within, pools.loop.time(), whole=False)
         try:
             return await user.done
         except asyncio.CancelledError:

@@ -14,9 +14,9 @@ from harness.emulators.apisix.proxy.upstream import Pool, UpstreamConnection
 
 if TYPE_CHECKING:
     from harness.emulators.apisix.balance.node import Node
-    from harness.emulators.apisix.compiled import Upstream
     from harness.emulators.apisix.data_plane import DataPlane
     from harness.emulators.apisix.proxy.listener import Exchange
+    from harness.emulators.apisix.upstream import Upstream
 
 _GRPC: Final = frozenset({"grpc", "grpcs"})
 #: proxy_next_upstream without "non_idempotent": not sent again once it may have arrived
@@ -202,7 +202,7 @@ class Forward:
         if body:
             data += body
         bodyless = (ctx.upstream_method or ctx.method) == "HEAD"
-        connection.request(self, data, bodyless, self.timeouts()[2], now)
+        connection.request(self, data, bodyless, self.timeouts()[2], now, whole=False)
         if upload is not None:
             upload.begin(connection)
 

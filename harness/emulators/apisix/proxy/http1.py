@@ -331,14 +331,16 @@ class ServerConnection(asyncio.Protocol):
             made = answer.sent[self.keep_alive] = head_parts(answer.line, answer.shown, chunked, self.keep_alive)
         first, rest = made
         if own:
-            text = ""
+            parts: list[str] = []
             for _, name, value in own:
-                text += f"{name}: {value}\r\n"
-            data = first + text.encode("latin-1", "replace") + rest
+                parts += (name, ": ", value, "\r\n")
+            first += "".join(parts).encode("latin-1", "replace")
+        data = self._joined(first + rest, body, last) if chunked else first + rest + body
+        if last:
+            self._listener.outbox.put(self._put, data)
+            self._end_of_answer()
         else:
-            data = first + rest
-        data = self._joined(data, body, last) if chunked else data + body
-        self._write(data, last)
+            self._write_now(data)
         return len(data)
 
     def _joined(self, head: bytes, body: bytes, last: bool) -> bytes:

@@ -209,7 +209,7 @@ class UpstreamConnection(asyncio.Protocol):
     # -- the request
 
     def request(
-        self, user: User, data: bytes, bodyless: bool, read_timeout: float, now: float, *, whole: bool = False
+        self, user: User, data: bytes, bodyless: bool, read_timeout: float, now: float, whole: bool = True
     ) -> None:
         """Send a request (its head and its body); `bodyless` says that HEAD was asked, `now` is the loop's time.
 

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from harness.emulators.apisix.context import Exit
 from harness.emulators.apisix.plugins.jwt_auth import JwtAuth
+from harness.emulators.apisix.plugins.jwt_tokens import lifetime, lifetime_problem
 
 SECRET = "golden-secret-golden-secret-0001"
 FOREVER = 4102444800
@@ -167,3 +168,17 @@ def test_names_are_options(build: Any, request_of: Any) -> None:
 )
 def test_consumer_schema(refusal: Any, conf: dict[str, Any], message: str) -> None:
     assert refusal(JwtAuth, conf, consumer=True) == message
+
+
+@pytest.mark.parametrize("grace", [0, 7])
+@pytest.mark.parametrize("claims", [{}, {"exp": 100}, {"exp": 100.5}, {"nbf": 50}, {"nbf": 49.5, "exp": 99.9}])
+def test_the_lifetime_of_a_token_is_when_nothing_is_said_against_it(claims: dict[str, Any], grace: int) -> None:
+    begins, ends = lifetime(claims, (), grace)
+    for tenths in range(300, 1200):
+        now = tenths / 10
+        assert (begins <= now < ends) == (not lifetime_problem(claims, (), int(now), grace)), now
+
+
+@pytest.mark.parametrize("bound", [float("inf"), float("nan")])
+def test_a_token_without_a_finite_bound_is_looked_at_each_time(bound: float) -> None:
+    assert lifetime({"exp": bound}, (), 0) == (float("-inf"), float("-inf"))

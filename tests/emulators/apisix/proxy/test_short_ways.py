@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import socket
 from typing import Any
 
+import jwt
 import pytest
+
+SECRET = "short-secret-short-secret-short-1"
 
 #: path → the rest of the request's head; each is asked in every way of `_ways`
 REQUESTS = {
@@ -18,6 +22,8 @@ REQUESTS = {
     "auth": b"GET /short/auth HTTP/1.1\r\nHost: h\r\napikey: short\r\n\r\n",
     "spoofed": b"GET /short/auth HTTP/1.1\r\nHost: h\r\napikey: short\r\nX-Consumer-Username: other\r\n\r\n",
     "refused": b"GET /short/auth HTTP/1.1\r\nHost: h\r\n\r\n",
+    "merged": b"GET /short/auth HTTP/1.1\r\nHost: h\r\napikey: merged\r\n\r\n",
+    "hidden": b"GET /short/hidden?apikey=short&a=1 HTTP/1.1\r\nHost: h\r\n\r\n",
     "rewritten": b"GET /short/rewritten HTTP/1.1\r\nHost: h\r\n\r\n",
     "inside": b"GET /short/inside HTTP/1.1\r\nHost: h\r\n\r\n",
     "unmatched": b"GET /nowhere HTTP/1.1\r\nHost: h\r\n\r\n",
@@ -40,7 +46,11 @@ def node(gateway: Any, upstream: Any) -> Any:
     up = upstream(_answer)
     limit = {"count": 1000, "time_window": 60}
     gateway.put("consumers", {"username": "short", "plugins": {"key-auth": {"key": "short"}}})
+    own = {"proxy-rewrite": {"headers": {"set": {"X-Merged": "1"}}}}
+    gateway.put("consumers", {"username": "merged", "plugins": {"key-auth": {"key": "merged"}, **own}})
     gateway.route("/short/plain", up.node, id_="short-plain")
+    hiding = {"key-auth": {"hide_credentials": True}}
+    gateway.route("/short/hidden", up.node, id_="short-hidden", plugins=hiding)
     gateway.route("/short/inside", up.node, id_="short-inside")
     gateway.route("/short/auth", up.node, id_="short-auth", plugins={"key-auth": {}, "limit-count": limit})
     rewrite = {"uri": "/elsewhere", "headers": {"set": {"X-Set": "1"}}, "method": "PUT"}
@@ -96,6 +106,8 @@ def test_what_the_upstream_is_sent(gateway: Any, node: Any) -> None:
         ("plain", b"GET /short/plain", own),
         ("auth", b"GET /short/auth", b"apikey: short\r\n" + own + b"X-Consumer-Username: short\r\n"),
         ("spoofed", b"GET /short/auth", b"apikey: short\r\nX-Consumer-Username: short\r\n" + own),
+        ("merged", b"GET /short/auth", b"apikey: merged\r\n" + own + b"X-Consumer-Username: merged\r\nX-Merged: 1\r\n"),
+        ("hidden", b"GET /short/hidden?a=1", own + b"X-Consumer-Username: short\r\n"),
         ("rewritten", b"PUT /elsewhere", own + b"X-Set: 1\r\n"),
     ):
         node.seen.clear()
@@ -144,3 +156,63 @@ def test_a_head_shared_by_requests_is_not_changed_by_a_redirect_inside(gateway: 
     assert begun and not any(b"Consumer" in seen for seen in begun)
     ended = [seen for seen in node.seen if b"/short/auth" in seen]
     assert ended and all(seen.count(b"X-Consumer-Username") == 1 for seen in ended)
+
+
+def _status(gateway: Any, request: bytes) -> bytes:
+    (answer,) = set(_ways(gateway, request))
+    return answer[9:12]
+
+
+def test_a_token_seen_before_is_good_for_its_own_time_alone(gateway: Any, node: Any) -> None:
+    gateway.put("consumers", {"username": "timed", "plugins": {"jwt-auth": {"key": "timed", "secret": SECRET}}})
+    gateway.route("/short/timed", node.node, id_="short-timed", plugins={"jwt-auth": {}})
+    clock = gateway.server.gateway.clock
+    now = int(clock.time())
+    token = jwt.encode({"key": "timed", "nbf": now + 1000, "exp": now + 2000}, SECRET, algorithm="HS256")
+    request = f"GET /short/timed HTTP/1.1\r\nHost: h\r\nAuthorization: {token}\r\n\r\n".encode()
+    try:
+        assert _status(gateway, request) == b"401"
+        gateway.server.advance(1100)
+        assert _status(gateway, request) == b"200"
+        gateway.server.advance(1000)
+        assert _status(gateway, request) == b"401"
+        # back to where it is not good yet: what was kept of its good time must not count
+        gateway.server.call(lambda running: running.clock.reset())
+        assert _status(gateway, request) == b"401"
+        gateway.server.advance(1100)
+        assert _status(gateway, request) == b"200"
+        secret = {"key": "timed", "secret": SECRET[::-1]}
+        gateway.put("consumers", {"username": "timed", "plugins": {"jwt-auth": secret}})
+        assert _status(gateway, request) == b"401"
+    finally:
+        gateway.server.call(lambda running: running.clock.reset())
+
+
+def test_clients_with_the_same_head_keep_their_own_addresses(gateway: Any, node: Any) -> None:
+    node.seen.clear()
+    for address in ("127.0.0.1", "127.0.0.2", "127.0.0.1", "127.0.0.2"):
+        with socket.create_connection(gateway.address, timeout=5, source_address=(address, 0)) as connection:
+            for name in ("plain", "auth"):
+                connection.sendall(REQUESTS[name])
+                assert _read(connection, bodyless=False).startswith(b"HTTP/1.1 200")
+                assert b"X-Real-IP: %s\r\nX-Forwarded-For: %s\r\n" % (2 * (address.encode(),)) in node.seen[-1]
+
+
+def test_a_refused_key_is_logged_each_time(gateway: Any, node: Any, caplog: pytest.LogCaptureFixture) -> None:
+    gateway.put("consumers", {"username": "nobody"})
+    anonymous = {"key-auth": {"anonymous_consumer": "nobody"}}
+    gateway.route("/short/anonymous", node.node, id_="short-anonymous", plugins=anonymous)
+    request = b"GET /short/anonymous HTTP/1.1\r\nHost: h\r\napikey: wrong\r\n\r\n"
+    with caplog.at_level(logging.WARNING):
+        assert len(set(_ways(gateway, request))) == 1
+    logged = [record for record in caplog.records if "invalid api key" in record.getMessage()]
+    assert len(logged) == 8
+
+
+def test_the_journal_tells_of_requests_that_took_a_short_way(gateway: Any, node: Any) -> None:
+    _ways(gateway, REQUESTS["auth"])
+    told = gateway.server.journal(2)
+    assert [one["consumer"] for one in told] == ["short", "short"]
+    assert all([step["plugin"] for step in one["plugins"]] == ["key-auth", "limit-count"] for one in told)
+    assert all(step["said"] == "went on" for one in told for step in one["plugins"])
+    assert all(one["seconds"] > 0 for one in told)
