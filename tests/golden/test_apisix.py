@@ -80,7 +80,7 @@ def _differs(failure: dict) -> bool:
 def _later(difference: tuple) -> bool:
     where, want, got = difference
     numbers = all(isinstance(value, str) and COUNTDOWN.fullmatch(value) for value in (want, got))
-    return "x-ratelimit-reset" in where and numbers and 0 <= float(want) - float(got) < BUSY
+    return "ratelimit-reset" in where and numbers and 0 <= float(want) - float(got) < BUSY
 
 
 def _told(failure: dict) -> str:
