@@ -9,11 +9,6 @@ from harness.emulators.nacos.http.routes import Call, Family, Route
 
 #: (methods, path, why)
 UNSUPPORTED: tuple[tuple[str, str, str], ...] = (
-    ("PUT", "/v1/ns/operator/switches", "switches are fixed"),
-    ("PUT", "/v1/ns/ops/switches", "switches are fixed"),
-    ("PUT", "/v2/ns/operator/switches", "switches are fixed"),
-    ("PUT", "/v2/ns/ops/switches", "switches are fixed"),
-    ("PUT", "/v3/admin/ns/ops/switches", "switches are fixed"),
     ("PUT", "/v1/ns/operator/log", "log levels are the host process's"),
     ("PUT", "/v1/ns/ops/log", "log levels are the host process's"),
     ("PUT", "/v3/admin/ns/ops/log", "log levels are the host process's"),

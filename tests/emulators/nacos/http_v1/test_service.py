@@ -83,9 +83,9 @@ def test_health_is_not_set_by_hand(http: httpx.Client) -> None:
 
 
 def test_what_is_not_emulated_says_so(http: httpx.Client) -> None:
-    answer = http.put("/v1/ns/operator/switches?entry=pushEnabled&value=false")
+    answer = http.put("/v1/ns/operator/log?logName=naming-main&logLevel=DEBUG")
     assert answer.status_code == 501
-    assert "switches are fixed" in answer.json()["data"]
+    assert "log levels are the host process's" in answer.json()["data"]
 
 
 @pytest.mark.parametrize(
