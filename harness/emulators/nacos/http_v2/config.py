@@ -13,6 +13,7 @@ from harness.emulators.nacos.http.message import CONFIG_JSON, Response, as_json,
 from harness.emulators.nacos.http.routes import Call, Family, Route
 from harness.emulators.nacos.http.services import page_object
 from harness.emulators.nacos.http.wrap import data_route, speaking
+from harness.emulators.nacos.http_v2.history_detail import detail
 
 config_resource = configs.resource_of(configs.V2)
 
@@ -77,6 +78,7 @@ ROUTES = (
     Route("GET", f"{CONFIG}/searchDetail", search_detail, Family.RESULT, "r", config_resource),
     data_route("GET", f"{HISTORY}/list", history, config_resource),
     data_route("GET", HISTORY, history_row, config_resource),
+    data_route("GET", f"{HISTORY}/detail", detail, config_resource),
     data_route("GET", f"{HISTORY}/previous", previous, config_resource),
     data_route("GET", f"{HISTORY}/configs", of_namespace, config_resource),
 )
