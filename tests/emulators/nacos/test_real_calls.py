@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -83,8 +84,9 @@ def test_users_are_at_two_places(http: httpx.Client) -> None:
     assert http.get("/v1/auth/users/search", params={"username": "tw"}).json() == []
 
 
+@pytest.mark.nacos_3
 def test_both_sides_of_a_change(http: httpx.Client) -> None:
-    key = {"dataId": "d", "group": "G", "namespaceId": "public"}
+    key = {"dataId": f"d-{uuid4().hex[:8]}", "group": "G", "namespaceId": "public"}
     for content in ("one", "two"):
         http.post("/v2/cs/config", params={**key, "content": content})
     http.delete("/v2/cs/config", params=key)
