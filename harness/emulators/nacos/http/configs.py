@@ -230,11 +230,13 @@ def _cloned(call: Call, wanted: dict[str, Any]) -> transfer.Item | None:
         app_name=entry.app_name,
         desc=entry.desc,
         encrypted_data_key=entry.encrypted_data_key,
-        user=call.user,
+        user=call.request.get("src_user") or call.request.get("srcUser") or call.user,
         ip=forms.client_ip(call.request),
     )
-    group = wanted.get("group") or wanted.get("groupName") or entry.key.group
-    return transfer.Item(str(group), str(wanted.get("dataId") or entry.key.data_id), draft)
+    # v1 and the console's form, then that of 3.x's admin API (`ConfigCloneInfo`)
+    group = wanted.get("group") or wanted.get("groupName") or wanted.get("targetGroupName") or entry.key.group
+    data_id = wanted.get("dataId") or wanted.get("targetDataId") or entry.key.data_id
+    return transfer.Item(str(group), str(data_id), draft)
 
 
 def _policy(request: Request) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import uuid4
 
@@ -68,6 +68,24 @@ def test_admins_and_configuration(http: httpx.Client) -> None:
     assert data(cloned)["skipCount"] == 1
     assert data(http.delete(f"/v3/admin/cs/config/batch?ids={line['id']}")) is True
     assert http.get("/v3/admin/cs/config", params=CONFIG).status_code == 404
+
+
+def test_a_clone_has_the_name_and_the_user_that_are_wanted(http: httpx.Client) -> None:
+    data(http.post("/v3/admin/cs/config", data={**CONFIG, "content": "x"}))
+    config_id = int(data(http.get("/v3/admin/cs/config", params=CONFIG))["id"])
+    wanted = [{"configId": config_id, "targetDataId": "copy", "targetGroupName": "OTHER"}]
+    assert data(http.post("/v3/admin/cs/config/clone?namespaceId=public&src_user=me", json=wanted))["succCount"] == 1
+    copy = data(http.get("/v3/admin/cs/config?dataId=copy&groupName=OTHER"))
+    assert (copy["content"], copy["createUser"]) == ("x", "me")
+
+
+def test_connections(http: httpx.Client, grpc_client: Callable[[], Any]) -> None:
+    connection_id = grpc_client().set_up()
+    told = data(http.get("/v3/admin/core/loader/current"))[connection_id]
+    assert (told["traced"], told["connected"]) == (False, True)
+    meta = told["metaInfo"]
+    assert (meta["connectionId"], meta["connectType"], meta["version"]) == (connection_id, "GRPC", "Test:v1")
+    assert (meta["appName"], meta["labels"]["module"]) == ("app", "naming")
 
 
 def test_admins_and_naming(http: httpx.Client) -> None:
