@@ -188,9 +188,14 @@ def serve_nacos(
     server_identity: Annotated[
         str | None, typer.Option(metavar="HEADER:VALUE", envvar="HARNESS_NACOS_SERVER_IDENTITY", help="opens all calls")
     ] = None,
+    probe: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CIDR", help="networks whose persistent instances are probed, instead of the loopback"),
+    ] = None,
 ) -> None:
     """Run the Nacos emulator alone; prints `ready {addresses}`, stops on SIGTERM."""
     from harness.emulators.nacos.grpc.tls import tls_of
+    from harness.emulators.nacos.prober import LOOPBACK
     from harness.emulators.nacos.serve import run
 
     code = run(
@@ -203,6 +208,7 @@ def serve_nacos(
         console_port=console_port,
         version=nacos_version,
         server_identity=server_identity,
+        probe=probe or LOOPBACK,
     )
     raise typer.Exit(code)
 

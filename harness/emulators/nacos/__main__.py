@@ -7,6 +7,7 @@ import os
 import sys
 
 from harness.emulators.nacos.grpc.tls import tls_of
+from harness.emulators.nacos.prober import LOOPBACK
 from harness.emulators.nacos.serve import run
 from harness.emulators.nacos.version import VERSIONS
 
@@ -29,6 +30,7 @@ def main() -> int:
     parser.add_argument("--control-from", action="append", metavar="CIDR", default=[])
     parser.add_argument("--console-port", type=int)
     parser.add_argument("--nacos-version", choices=[name for name in VERSIONS if name])
+    parser.add_argument("--probe", action="append", metavar="CIDR")
     given = parser.parse_args()
     return run(
         host=given.host,
@@ -41,6 +43,7 @@ def main() -> int:
         console_port=given.console_port,
         version=given.nacos_version,
         server_identity=os.environ.get(IDENTITY),
+        probe=given.probe or LOOPBACK,
     )
 
 

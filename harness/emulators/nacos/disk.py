@@ -1,4 +1,4 @@
-"""State on disk (SQLite): configuration, persistent instances, explicit services, namespaces, accounts.
+"""State on disk (SQLite): configuration, persistent instances, explicit services, namespaces, accounts, switches.
 
 Every write is committed before its call is answered, so `kill -9` loses nothing that was acknowledged. (A machine that
 loses power may lose the last moments: the file is not forced to the disk at each write.) What lives with a connection
@@ -85,7 +85,8 @@ class Disk:
         accounts = _accounts(kept["accounts"]) if "accounts" in kept else domain.accounts.state
         spaces = {one["id"]: _namespace(one) for one in kept.get("namespaces", [])} or domain.namespaces.all
         locks = {(kind, key): until for kind, key, until in kept.get("locks", [])}
-        domain.restore(Snapshot(naming, self._load_config(), accounts, spaces, locks))
+        switches = {**domain.switches.values, **kept.get("switches", {})}
+        domain.restore(Snapshot(naming, switches, self._load_config(), accounts, spaces, locks))
 
     def attach(self, domain: Domain) -> None:
         """From now on keep what is written. (Service changes come by `service_changed`.)"""
@@ -94,6 +95,7 @@ class Disk:
         domain.accounts.written = self._accounts_written
         domain.namespaces.written = self._namespaces_written
         domain.locks.written = self._locks_written
+        domain.switches.written = self._switches_written
 
     def _load_config(self) -> ConfigState:
         state = ConfigState()
@@ -165,6 +167,9 @@ class Disk:
     def _locks_written(self) -> None:
         self._write_state("locks", [[*name, until] for name, until in self._domain.locks.held.items()])
 
+    def _switches_written(self) -> None:
+        self._write_state("switches", self._domain.switches.values)
+
     def _write_state(self, name: str, value: Any) -> None:
         self._db.execute("INSERT OR REPLACE INTO state VALUES (?, ?)", (name, json.dumps(value)))
 
@@ -183,6 +188,7 @@ class Disk:
             self._accounts_written()
             self._namespaces_written()
             self._locks_written()
+            self._switches_written()
 
 
 def _unusable(why: str, folder: Path) -> SpecError:

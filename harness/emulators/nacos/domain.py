@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
+from random import Random
+from typing import Any, NamedTuple
 
 from harness.clock import Clock
 from harness.emulators.nacos import names
@@ -19,7 +20,9 @@ from harness.emulators.nacos.namespaces import Namespace, Namespaces
 from harness.emulators.nacos.naming import snapshot as naming_snapshot
 from harness.emulators.nacos.naming.beats import Beats
 from harness.emulators.nacos.naming.model import ServiceKey
+from harness.emulators.nacos.naming.probes import Probes
 from harness.emulators.nacos.naming.registry import Registry
+from harness.emulators.nacos.naming.switches import Switches
 from harness.emulators.nacos.version import EVERYTHING, Version
 from harness.emulators.nacos.watches import Named, Watches
 
@@ -45,6 +48,7 @@ class Snapshot(NamedTuple):
     """All state but what is bound to live connections."""
 
     naming: naming_snapshot.SavedNaming
+    switches: dict[str, Any]
     config: ConfigState
     accounts: AccountState
     namespaces: dict[str, Namespace]
@@ -67,7 +71,9 @@ class Domain:
         self.version = version
         self.registry = Registry(clock)
         self.registry.all_ips = version.all_ips
+        self.switches = Switches()
         self.beats = Beats(self.registry)
+        self.probes = Probes(self.registry, self.switches, Random())
         self.config = ConfigStore(clock)
         self.listeners = Listeners()
         self.locks = Locks(clock)
@@ -80,8 +86,10 @@ class Domain:
         self.accounts.create_user(user, password, admin=True)
 
     def tick(self) -> None:
-        """Let time act: missed heart-beats, empty services, old history."""
-        self.beats.expire()
+        """Let time act: missed heart-beats, probes, empty services, old history."""
+        if self.switches.checks_health:
+            self.beats.expire()
+        self.probes.tick()
         self.registry.clean()
         self.config.clean()
         self.service_watches.clean()
@@ -99,6 +107,7 @@ class Domain:
         """The state to come back to."""
         return Snapshot(
             naming_snapshot.save(self.registry),
+            dict(self.switches.values),
             self.config.save(),
             self.accounts.state.copy(),
             dict(self.namespaces.all),
@@ -108,6 +117,8 @@ class Domain:
     def restore(self, saved: Snapshot) -> None:
         """Come back to a snapshot; subscribers and listeners are told of what differs."""
         naming_snapshot.restore(self.beats, saved.naming)
+        self.switches.values = dict(saved.switches)
+        self.probes.restart()
         self.config.restore(saved.config)
         self.accounts.state = saved.accounts.copy()
         self.namespaces.all = dict(saved.namespaces)

@@ -25,6 +25,7 @@ from harness.emulators.nacos.http.message import Request, Response
 from harness.emulators.nacos.http.protocol import HttpProtocol
 from harness.emulators.nacos.http.router import Router
 from harness.emulators.nacos.ports import listen, listen_pair
+from harness.emulators.nacos.prober import LOOPBACK, Permitted, Prober
 from harness.emulators.nacos.site import Site
 from harness.emulators.nacos.udp import UdpPusher
 from harness.emulators.nacos.version import version_of
@@ -59,6 +60,8 @@ class Settings:
     version: str | None = None
     #: `header:value` by which servers know each other: who sends it is asked for nothing else
     server_identity: str | None = None
+    #: the networks (CIDR) whose persistent instances are probed; others keep the health that they were given
+    probe: tuple[str, ...] = LOOPBACK
 
     def __post_init__(self) -> None:
         if self.auth is None and not control.is_loopback("127.0.0.1" if self.host == "localhost" else self.host):
@@ -96,6 +99,8 @@ class Node:
         self.hub.disconnected = self.fuzzy.disconnected
         self.pusher.also_services.append(self.site.udp.service_changed)
         self.pusher.also_configs.append(self.site.polls.changed)
+        domain.probes.permits = Permitted(settings.probe)
+        self.prober = Prober(domain.probes.ended, domain.probes.permits)
         self.controls = Controls(self.site)
         self.router = Router(self.site, ROUTES)
         self.console = Router(self.site, http_v3.CONSOLE_ROUTES, context="")
@@ -121,6 +126,7 @@ class Node:
 
     def _listen_to_changes(self) -> None:
         domain, disk = self.site.domain, self._disk
+        domain.probes.make = self.prober.make
         services = [self.pusher.service_changed, self.fuzzy.service_changed]
         if disk is not None:
             self.controls.replacing = disk.rewriting
@@ -147,6 +153,7 @@ class Node:
         if self._ticker is not None:
             self._ticker.cancel()
         self.site.udp.close()
+        self.prober.close()
         for server in self._servers:
             server.close()
         for protocol in list(self._live):

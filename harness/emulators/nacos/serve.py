@@ -14,6 +14,7 @@ import uvloop
 
 from harness.emulators.nacos.grpc.tls import Tls
 from harness.emulators.nacos.node import Node, Settings
+from harness.emulators.nacos.prober import LOOPBACK
 
 Ready = Callable[[dict[str, str]], None]
 
@@ -30,14 +31,15 @@ def run(
     control_from: Sequence[str] = (),
     version: str | None = None,
     server_identity: str | None = None,
+    probe: Sequence[str] = LOOPBACK,
     ready: Ready | None = None,
 ) -> int:
     """Serve until SIGTERM or SIGINT and return the exit code 0.
 
     When the ports answer, `ready` is called with {"http": "http://host:port", "grpc": "host:port"} (and "console" where
     `console_port` asked for the console's own port of 3.x); without it one line `ready {...}` is printed. `data_dir`
-    keeps configuration, persistent instances, namespaces and accounts over restarts. `version` and `server_identity`
-    are those of `NacosServer`.
+    keeps configuration, persistent instances, namespaces and accounts over restarts. `version`, `server_identity`
+    and `probe` are those of `NacosServer`.
     Raises SpecError for what can't be had (a taken port, auth off beyond the loopback).
     """
     calm_collector()
@@ -52,6 +54,7 @@ def run(
         control_from=tuple(control_from),
         version=version,
         server_identity=server_identity,
+        probe=tuple(probe),
     )
     uvloop.run(_serve(settings, ready or _print_ready))
     return 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,6 +15,7 @@ from harness.clock import Clock
 from harness.emulators.nacos.domain import split_auth
 from harness.emulators.nacos.grpc.tls import Tls
 from harness.emulators.nacos.node import Node, Settings
+from harness.emulators.nacos.prober import LOOPBACK
 from harness.errors import NotReady
 
 T = TypeVar("T")
@@ -28,7 +29,8 @@ class NacosServer:
     times heart-beats, tokens and stamps. `data_dir` keeps configuration, persistent instances, namespaces and accounts
     over restarts; `console_port` (0: a free one) opens the console's own port of 3.x. `version` is the server to
     mimic, `2.5.1` or `3.0.3` as shipped; by default the calls of all versions are answered. Who sends the
-    `server_identity` (`header:value`) is asked for no token.
+    `server_identity` (`header:value`) is asked for no token. Persistent instances in the networks of `probe` (CIDR; the
+    loopback) are probed, others keep the health that they were given.
     Raises SpecError for what can't be had.
     """
 
@@ -44,6 +46,7 @@ class NacosServer:
         console_port: int | None = None,
         version: str | None = None,
         server_identity: str | None = None,
+        probe: Sequence[str] = LOOPBACK,
     ) -> None:
         self._settings = Settings(
             host,
@@ -55,6 +58,7 @@ class NacosServer:
             console_port=console_port,
             version=version,
             server_identity=server_identity,
+            probe=tuple(probe),
         )
         self._clock = clock
         self._node: Node | None = None

@@ -72,7 +72,7 @@ class UdpPusher(asyncio.DatagramProtocol):
         """A list was asked for: with a port and a capable client it is a subscription as well."""
         port = request.number("udpPort", 0)
         agent = request.header("user-agent") or request.header("client-version")
-        if not 0 < port < 65536 or not is_capable(agent):
+        if not 0 < port < 65536 or not is_capable(agent) or not self._domain.switches.pushes:
             return
         ip = request.get("clientIP", request.peer)
         client_id = f"{PREFIX}{ip}:{port}"

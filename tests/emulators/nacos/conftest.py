@@ -1,4 +1,8 @@
-"""A running Nacos, and plain HTTP calls to it: the embedded one, or with `--nacos` a real server."""
+"""A running Nacos, and plain HTTP calls to it: the embedded one, or with `--nacos` a real server.
+
+What asks for `nacos` or `http` speaks over the network and carries the marker `any_server`; `emulator(reason)` on a
+test says why a real server can't be asked the same. What uses the emulator's own controls says so when it comes to it.
+"""
 
 from __future__ import annotations
 
@@ -13,32 +17,37 @@ import pytest
 
 from harness.emulators.nacos import NacosServer
 
-OPTION = "--nacos"
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        OPTION,
-        metavar="URL|docker",
-        help="run what speaks over the network against this real Nacos (its gRPC at the port + 1000, nobody is asked "
-        "who they are), or against the container's; what its public namespace holds is removed",
-    )
+WITHIN = "it tests the emulator from within"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Against a real server, tests that don't ask for the shared one are not applicable."""
-    if config.getoption(OPTION, default=None) is None:
-        return
+    """Tell tests that can be run against any server from those that look into the emulator."""
     here = Path(__file__).parent
     for item in items:
-        if here in item.path.parents and not {"nacos", "http"} & set(getattr(item, "fixturenames", ())):
-            item.add_marker(pytest.mark.skip(reason="not applicable: it tests the emulator from within"))
+        if here not in item.path.parents:
+            continue
+        why = _only_emulated(item)
+        if why is None:
+            item.add_marker(pytest.mark.any_server)
+        elif config.getoption("--nacos") is not None:
+            item.add_marker(pytest.mark.skip(reason=f"not applicable: {why}"))
+
+
+def _only_emulated(item: pytest.Item) -> str | None:
+    """Why a test can't be run against a real server; None if it can."""
+    said = item.get_closest_marker("emulator")
+    if said is not None:
+        return str(said.args[0])
+    fixtures = set(getattr(item, "fixturenames", ()))
+    if "monkeypatch" in fixtures:
+        return "it changes constants of the emulator"
+    return None if {"nacos", "http"} & fixtures else WITHIN
 
 
 @pytest.fixture(scope="module")
 def server(request: pytest.FixtureRequest) -> Iterator[Any]:
     """The embedded Nacos, or the real one that `--nacos` names."""
-    wanted = request.config.getoption(OPTION, default=None)
+    wanted = request.config.getoption("--nacos")
     if wanted is None:
         with NacosServer() as running:
             yield running
@@ -61,14 +70,20 @@ def _docker(stack: ExitStack) -> str:
 
 
 @pytest.fixture
-def nacos(server: Any) -> Iterator[Any]:
+def nacos(server: Any, request: pytest.FixtureRequest) -> Iterator[Any]:
+    if request.node.get_closest_marker("nacos_3") and getattr(server, "version", 3) == 2:
+        pytest.skip("not applicable: it asserts what 3.x says, and this server is a 2.x")
     yield server
     server.reset()
 
 
 @pytest.fixture
 def http(nacos: Any) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=f"{nacos.http_url}/nacos", trust_env=False) as client:
+    if isinstance(nacos, NacosServer):
+        client = httpx.Client(base_url=f"{nacos.http_url}/nacos", trust_env=False)
+    else:
+        client = nacos.client()
+    with client:
         yield client
 
 
@@ -77,7 +92,7 @@ def grpc_client_of() -> Iterator[Callable[..., Any]]:
     """Makes bare gRPC clients of a server; they are closed at the end."""
     with ExitStack() as stack:
         yield lambda server, channel=None: stack.enter_context(
-            _beside("grpc_client").GrpcClient(server.grpc_port, channel)
+            _beside("grpc_client").GrpcClient(server.grpc_port, channel, server.host)
         )
 
 

@@ -18,9 +18,9 @@ from harness.wait import until
 class GrpcClient:
     """One transport connection: unary calls, and a stream that collects (and by default acknowledges) pushes."""
 
-    def __init__(self, port: int, channel: grpc.Channel | None = None) -> None:
+    def __init__(self, port: int, channel: grpc.Channel | None = None, host: str = "127.0.0.1") -> None:
         options = [("grpc.use_local_subchannel_pool", 1), ("grpc.max_receive_message_length", -1)]
-        self.channel = channel or grpc.insecure_channel(f"127.0.0.1:{port}", options=options)
+        self.channel = channel or grpc.insecure_channel(f"{host}:{port}", options=options)
         self.unary = self.channel.unary_unary(
             "/Request/request", request_serializer=Payload.SerializeToString, response_deserializer=Payload.FromString
         )

@@ -13,6 +13,7 @@ import pytest
 from harness.emulators.nacos import NacosServer
 from harness.wait import until
 
+pytestmark = pytest.mark.emulator("the emulator's own controls")
 Clients = Callable[[], Any]
 SERVICE = {"namespace": "public", "groupName": "G", "serviceName": "s"}
 CONFIG = {"dataId": "d", "group": "G", "tenant": ""}

@@ -1,4 +1,4 @@
-"""The README lists every end-point there is, with those that are refused, and every gRPC request."""
+"""The README lists every end-point there is and every gRPC request. (Those refused: `test_real_calls.py`.)"""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from pathlib import Path
 
 import harness.emulators.nacos
 from harness.emulators.nacos.grpc.handlers import HANDLERS
-from harness.emulators.nacos.http.unsupported import UNSUPPORTED
 from harness.emulators.nacos.http_v3 import CONSOLE_ROUTES
 from harness.emulators.nacos.node import ROUTES
 
@@ -16,11 +15,6 @@ TEXT = (Path(harness.emulators.nacos.__file__).parent / "README.md").read_text()
 def test_every_path_is_listed() -> None:
     paths = {route.path for route in (*ROUTES, *CONSOLE_ROUTES)}
     assert [path for path in sorted(paths) if f"`{path}`" not in TEXT and f" {path}`" not in TEXT] == []
-
-
-def test_every_refusal_is_listed() -> None:
-    lines = [f"`{method} {path}` | {why}" for method, path, why in UNSUPPORTED]
-    assert [line for line in lines if line not in TEXT] == []
 
 
 def test_every_grpc_request_is_listed() -> None:

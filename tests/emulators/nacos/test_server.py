@@ -18,6 +18,8 @@ from harness.emulators.nacos.errors import NacosError
 from harness.errors import SpecError
 from harness.wait import until
 
+pytestmark = pytest.mark.emulator("how an embedded server is started, stopped and controlled")
+
 
 def register(http: httpx.Client, port: int, **more: object) -> None:
     answer = http.post("/v1/ns/instance", params={"serviceName": "s", "ip": "10.0.0.1", "port": port, **more})

@@ -53,6 +53,7 @@ def test_large_packets_are_gzipped(http: httpx.Client, listener: socket.socket) 
     assert json.loads(gzip.decompress(packet))["type"] == "dom"
 
 
+@pytest.mark.emulator("it moves the clock")
 def test_who_polls_no_longer_is_forgotten(nacos: NacosServer, http: httpx.Client, listener: socket.socket) -> None:
     poll(http, listener, NODE)
     assert http.get("/v1/ns/service/subscribers?serviceName=s").json()["count"] == 1

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from official.clients import CLIENTS, Client
 from official.program import Program
-from official.server import Server
+from official.server import Attached, Server
 
 from harness.clients.nacos import NacosClient
 from harness.ports import free_port
@@ -87,20 +87,33 @@ def _server(tmp: pytest.TempPathFactory, credentials: str = "") -> Iterator[Serv
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A Nacos that asks nobody who they are."""
-    yield from _server(tmp_path_factory)
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A Nacos that asks nobody who they are: the emulator, or the real server that `--nacos` names."""
+    real = request.config.getoption("--nacos")
+    if real == "docker":
+        pytest.skip("not applicable: clients outside the container need gRPC at the port + 1000; give its address")
+    if real is not None:
+        yield Attached(real)
+    else:
+        yield from _server(tmp_path_factory)
+
+
+def _must_be_emulated(request: pytest.FixtureRequest, why: str) -> None:
+    if request.config.getoption("--nacos") is not None:
+        pytest.skip(f"not applicable: {why}")
 
 
 @pytest.fixture(scope="session")
-def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def guarded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A Nacos with authentication."""
+    _must_be_emulated(request, "the server that --nacos names asks nobody who they are")
     yield from _server(tmp_path_factory, CREDENTIALS)
 
 
 @pytest.fixture
-def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def own_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A Nacos that a test may kill, or whose clock it may move."""
+    _must_be_emulated(request, "the server that --nacos names is not ours to kill, nor its clock to move")
     yield from _server(tmp_path_factory)
 
 

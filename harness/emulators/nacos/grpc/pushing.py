@@ -74,6 +74,8 @@ class Pusher:
 
     def _flush_services(self) -> None:
         self._timer = None
+        if not self._domain.switches.pushes:
+            return
         changed, self._services = self._services, {}
         newcomers, self._newcomers = self._newcomers, {}
         for key in changed:
@@ -127,6 +129,8 @@ class Pusher:
 
     def tick(self) -> None:
         """Send again what nobody acknowledged, and ask silent clients whether they live. Called every second."""
+        if self._services or self._newcomers:  # what was held back while the switch was off
+            self._flush_soon()
         self._retry_naming()
         self._retry_config()
         self._detect_silent()

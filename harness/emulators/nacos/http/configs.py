@@ -250,7 +250,7 @@ def _cloned(call: Call, wanted: dict[str, Any], members: CloneMembers) -> transf
         app_name=entry.app_name,
         desc=entry.desc,
         encrypted_data_key=entry.encrypted_data_key,
-        user=call.user,
+        user=call.request.get("src_user") or call.request.get("srcUser") or call.user,
         ip=forms.client_ip(call.request),
     )
     group = wanted.get(members.group) or entry.key.group

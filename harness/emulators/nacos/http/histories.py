@@ -40,8 +40,12 @@ def _number(call: Call, name: str) -> int:
 
 def _own(call: Call, dialect: Dialect, record: Record) -> Record:
     if record.entry.key != configs.key_of(call, dialect):
-        raise NacosError(403, "Please check dataId, group or namespaceId.", 10001)
+        raise _other()
     return record
+
+
+def _other() -> NacosError:
+    return NacosError(403, "Please check dataId, group or namespaceId.", 10001)
 
 
 def configs_of_namespace(call: Call, dialect: Dialect) -> list[Any]:
@@ -128,10 +132,17 @@ def _compact(value: Any) -> str:
 
 
 def change(call: Call, dialect: Dialect) -> dict[str, Any] | None:
-    """What the row `nid` changed: before and after, None if there is no such row; raises NacosError (403)."""
+    """What the row `nid` changed: before and after, None if there is no such row; raises NacosError (403).
+
+    Alone among its neighbours it takes the namespace as it is written, so that 3.x finds what is in `public` by that
+    name alone (`HistoryControllerV2`).
+    """
     record = one(call, dialect)
     if record is None:
         return None
+    tenant = configs.tenant_told(record.entry.key.tenant, call.domain.version)
+    if call.request.get(dialect.tenant) != tenant:
+        raise _other()
     row, operation = row_v1(record, call.domain.version), record.operation
     nothing = {"Md5": "", "Content": "", "EncryptedDataKey": "", "ExtInfo": ""}
     unknown = dict.fromkeys(nothing)
@@ -143,8 +154,9 @@ def change(call: Call, dialect: Dialect) -> dict[str, Any] | None:
     }
     before = nothing if operation == "I" else held
     after = held if operation == "I" else _after(call, record) if operation == "U" else unknown
-    plain = {name: row[name] for name in ("id", "lastId", "dataId", "group", "tenant", "appName", "srcIp", "srcUser")}
+    plain = {name: row[name] for name in ("lastId", "dataId", "group", "tenant", "appName", "srcIp", "srcUser")}
     return {
+        "id": record.id,
         **plain,
         "opType": operation,
         "publishType": record.variant,

@@ -153,7 +153,8 @@ INNER = frozenset(
 )
 _BY_CALL: dict[tuple[str, str], list[tuple[str, str, str]]] = {}
 for _method, _path, _when, _switch, _instead in RETIRED:
-    _BY_CALL.setdefault((_method, _path), []).append((_when, _switch, _instead))
+    for _place in {_path, _path.replace("/v1/auth/users", "/v1/auth")}:  # users are at two places
+        _BY_CALL.setdefault((_method, _place), []).append((_when, _switch, _instead))
 
 
 def refusal(request: Request, path: str) -> Response | None:

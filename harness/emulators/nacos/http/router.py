@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import html
 import logging
+import re
 from collections.abc import Awaitable, Iterable
 from dataclasses import replace
 
@@ -34,6 +35,11 @@ _UNTOLD = "No message available"
 log = logging.getLogger(__name__)
 
 
+def _pattern(path: str) -> re.Pattern[str]:
+    """What fits a path with `{places}` in it."""
+    return re.compile("[^/]+".join(re.escape(part) for part in re.split(r"\{[^}]*\}", path)))
+
+
 class Router:
     """Dispatches by method and path; below `context` (`/nacos`) live the routes."""
 
@@ -42,9 +48,12 @@ class Router:
         self._context = context
         self._routes: dict[tuple[str, str], list[Route]] = {}
         self._paths: set[str] = set()
+        self._templates: list[tuple[str, re.Pattern[str], Route]] = []
         for route in routes:
             self._routes.setdefault((route.method, route.path), []).append(route)
             self._paths.add(route.path)
+            if "{" in route.path:
+                self._templates.append((route.method, _pattern(route.path), route))
 
     def __call__(self, request: Request) -> Response | Awaitable[Response]:
         """Answer one request; never raises."""
@@ -104,11 +113,11 @@ class Router:
     def _find(self, request: Request, path: str) -> Route | None:
         is_head = request.method == "HEAD" and not path.startswith("/v1/ns/")
         method = "GET" if is_head else request.method
-        below = path.rpartition("/")[0] + "/{key}"
-        for route in self._routes.get((method, path)) or self._routes.get((method, below), []):
+        for route in self._routes.get((method, path), ()):
             if not route.when or route.fits(request):
                 return route
-        return None
+        fitting = (route for kind, pattern, route in self._templates if kind == method and pattern.fullmatch(path))
+        return next(fitting, None)
 
     def _no_route(self, request: Request, path: str) -> Response:
         is_2 = self._site.domain.version.is_2

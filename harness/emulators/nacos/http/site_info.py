@@ -4,47 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from harness.emulators.nacos.errors import NacosError
 from harness.emulators.nacos.http.routes import Call
 from harness.emulators.nacos.naming.beats import is_http_client
-
-#: The server's switches that can be read; none of them can be turned here.
-SWITCHES: dict[str, Any] = {
-    "name": "00-00---000-NACOS_SWITCH_DOMAIN-000---00-00",
-    "masters": None,
-    "adWeightMap": {},
-    "defaultPushCacheMillis": 10000,
-    "clientBeatInterval": 5000,
-    "defaultCacheMillis": 3000,
-    "distroThreshold": 0.7,
-    "healthCheckEnabled": True,
-    "autoChangeHealthCheckEnabled": True,
-    "distroEnabled": True,
-    "enableStandalone": True,
-    "pushEnabled": True,
-    "checkTimes": 3,
-    "httpHealthParams": {"max": 5000, "min": 500, "factor": 0.85},
-    "tcpHealthParams": {"max": 5000, "min": 1000, "factor": 0.75},
-    "mysqlHealthParams": {"max": 3000, "min": 2000, "factor": 0.65},
-    "incrementalList": [],
-    "serverStatusSynchronizationPeriodMillis": 2000,
-    "serviceStatusSynchronizationPeriodMillis": 5000,
-    "disableAddIP": False,
-    "sendBeatOnly": False,
-    "lightBeatEnabled": True,
-    "limitedUrlMap": {},
-    "distroServerExpiredMillis": 10000,
-    "pushVersionOfGo": "0.1.0",
-    "pushVersionOfJava": "0.1.0",
-    "pushVersionOfPython": "0.4.3",
-    "pushVersionOfC": "1.0.12",
-    "pushVersionOfCsharp": "0.9.0",
-    "enableAuthentication": False,
-    "overriddenServerStatus": None,
-    "defaultInstanceEphemeral": True,
-    "healthCheckWhiteList": [],
-    "checksum": None,
-}
-
 
 #: The kinds of health checks with their settings as they come.
 CHECKERS: dict[str, Any] = {
@@ -55,20 +17,19 @@ CHECKERS: dict[str, Any] = {
 }
 
 
-#: What 2.x calls some of the switches.
-_SWITCHES_2 = {
-    "pushVersionOfGo": "pushGoVersion",
-    "pushVersionOfJava": "pushJavaVersion",
-    "pushVersionOfPython": "pushPythonVersion",
-    "pushVersionOfC": "pushCVersion",
-    "pushVersionOfCsharp": "pushCSharpVersion",
-}
-
-
 def switches(call: Call) -> dict[str, Any]:
     """The switches as they stand."""
-    told = _SWITCHES_2 if call.domain.version.is_2 else {}
-    return {told.get(name, name): value for name, value in SWITCHES.items()}
+    return call.domain.switches.named(call.domain.version.is_2)
+
+
+def turn_switch(call: Call) -> str:
+    """Turn a switch as v2 and v3 do; raises NacosError (500) for a bad value."""
+    entry, value = call.request.need("entry"), call.request.need("value")
+    try:
+        call.domain.switches.turn(entry, value)
+    except NacosError as error:
+        raise NacosError(500, error.detail) from error
+    return "ok"
 
 
 def metrics(call: Call) -> dict[str, Any]:

@@ -9,11 +9,6 @@ from harness.emulators.nacos.http.routes import Call, Family, Route
 
 #: (methods, path, why)
 UNSUPPORTED: tuple[tuple[str, str, str], ...] = (
-    ("PUT", "/v1/ns/operator/switches", "switches are fixed"),
-    ("PUT", "/v1/ns/ops/switches", "switches are fixed"),
-    ("PUT", "/v2/ns/operator/switches", "switches are fixed"),
-    ("PUT", "/v2/ns/ops/switches", "switches are fixed"),
-    ("PUT", "/v3/admin/ns/ops/switches", "switches are fixed"),
     ("PUT", "/v1/ns/operator/log", "log levels are the host process's"),
     ("PUT", "/v1/ns/ops/log", "log levels are the host process's"),
     ("PUT", "/v3/admin/ns/ops/log", "log levels are the host process's"),
@@ -61,7 +56,31 @@ UNSUPPORTED: tuple[tuple[str, str, str], ...] = (
     ("GET", "/v3/admin/cs/metrics/ip", "clients' metrics are not gathered"),
     ("GET", "/v1/cs/communication/configWatchers", "use /v1/cs/configs/listener"),
     ("GET", "/v1/cs/communication/watcherConfigs", "use /v1/cs/listener"),
-    ("GET", "/prometheus", "service discovery for Prometheus is not emulated"),
+    ("GET", "/prometheus", "no service discovery for Prometheus"),
+    ("GET", "/prometheus/namespaceId/{namespaceId}", "no service discovery for Prometheus"),
+    (
+        "GET",
+        "/prometheus/namespaceId/{namespaceId}/service/{service}",
+        "no service discovery for Prometheus",
+    ),
+    ("PUT", "/v1/auth/password", "of 2.x, deprecated; use PUT /v1/auth/users"),
+    ("PUT", "/v1/auth/users/password", "of 2.x, deprecated; use PUT /v1/auth/users"),
+    ("GET", "/v1/cmdb/ops/label", "there is no CMDB"),
+    ("GET", "/v3/admin/ai/mcp/list", "MCP servers are not registered here"),
+    ("GET", "/v3/admin/ai/mcp", "MCP servers are not registered here"),
+    ("POST", "/v3/admin/ai/mcp", "MCP servers are not registered here"),
+    ("PUT", "/v3/admin/ai/mcp", "MCP servers are not registered here"),
+    ("DELETE", "/v3/admin/ai/mcp", "MCP servers are not registered here"),
+)
+
+#: The same on the console's port.
+CONSOLE_UNSUPPORTED: tuple[tuple[str, str, str], ...] = (
+    ("GET", "/v3/console/ai/mcp/list", "MCP servers are not registered here"),
+    ("GET", "/v3/console/ai/mcp/importToolsFromMcp", "MCP servers are not registered here"),
+    ("GET", "/v3/console/ai/mcp", "MCP servers are not registered here"),
+    ("POST", "/v3/console/ai/mcp", "MCP servers are not registered here"),
+    ("PUT", "/v3/console/ai/mcp", "MCP servers are not registered here"),
+    ("DELETE", "/v3/console/ai/mcp", "MCP servers are not registered here"),
 )
 
 

@@ -89,18 +89,27 @@ def permissions(call: Call) -> Response:
 
 
 def _route(method: str, path: str, run: Callable[[Call], Response]) -> Route:
-    return Route(method, f"/v1/auth/{path}", run, Family.ACCOUNTS, "r" if method == "GET" else "w", console_resource)
+    action = "r" if method == "GET" else "w"
+    return Route(method, f"/v1/auth/{path}".rstrip("/"), run, Family.ACCOUNTS, action, console_resource)
+
+
+def _user_routes(base: str) -> tuple[Route, ...]:
+    """The calls about users: they are at two places."""
+    users = f"/v1/auth/{base}".rstrip("/")
+    return (
+        Route("POST", f"{users}/login", login, Family.CONFIG),
+        Route("POST", f"{users}/admin", create_admin, Family.CONFIG),
+        Route("PUT", users, wrapped(calls.update_user), Family.ACCOUNTS, "w", own_resource),
+        _route("POST", base, wrapped(calls.create_user)),
+        _route("DELETE", base, wrapped(calls.delete_user)),
+        _route("GET", base, found(calls.users_page, "blur", "accurate")),
+        _route("GET", f"{base}/search".lstrip("/"), bare(calls.user_names)),
+    )
 
 
 ROUTES = (
-    Route("POST", "/v1/auth/login", login, Family.CONFIG),
-    Route("POST", "/v1/auth/users/login", login, Family.CONFIG),
-    Route("POST", "/v1/auth/users/admin", create_admin, Family.CONFIG),
-    Route("PUT", "/v1/auth/users", wrapped(calls.update_user), Family.ACCOUNTS, "w", own_resource),
-    _route("POST", "users", wrapped(calls.create_user)),
-    _route("DELETE", "users", wrapped(calls.delete_user)),
-    _route("GET", "users", found(calls.users_page, "blur", "accurate")),
-    _route("GET", "users/search", bare(calls.user_names)),
+    *_user_routes(""),
+    *_user_routes("users"),
     _route("POST", "roles", wrapped(calls.add_role)),
     _route("DELETE", "roles", wrapped(calls.delete_role)),
     _route("GET", "roles", found(calls.roles_page, "accurate", "blur")),

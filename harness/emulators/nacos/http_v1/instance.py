@@ -12,7 +12,7 @@ from harness.emulators.nacos.http import instances
 from harness.emulators.nacos.http.forms import cluster_of, service_key
 from harness.emulators.nacos.http.message import Request, Response, as_json, raw_json, text
 from harness.emulators.nacos.http.routes import Call, Family, Route, naming_resource
-from harness.emulators.nacos.naming.model import Instance, ServiceKey, text_map
+from harness.emulators.nacos.naming.model import BEAT_INTERVAL, Instance, ServiceKey, text_map
 
 BEAT_OK, BEAT_UNKNOWN = 10200, 20404
 
@@ -48,17 +48,22 @@ def beat_of(call: Call, key: ServiceKey) -> Response:
     known = call.domain.beats.beat(key, ip, port, full)
     return as_json(
         {
-            "clientBeatInterval": full.beat_interval if full else _interval(call, key, ip, port),
+            "clientBeatInterval": _interval(call, full or _at(call, key, ip, port)),
             "code": BEAT_OK if known else BEAT_UNKNOWN,
-            "lightBeatEnabled": True,
+            "lightBeatEnabled": call.domain.switches.values["lightBeatEnabled"],
         }
     )
 
 
-def _interval(call: Call, key: ServiceKey, ip: str, port: int) -> int:
+def _interval(call: Call, instance: Instance | None) -> int:
+    default: int = call.domain.switches.values["clientBeatInterval"]
+    return instance.millis(BEAT_INTERVAL, default) if instance else default
+
+
+def _at(call: Call, key: ServiceKey, ip: str, port: int) -> Instance | None:
     service = call.domain.registry.services.get(key)
     found = service.instances if service else ()
-    return next((one.beat_interval for one in found if (one.ip, one.port) == (ip, port)), 5000)
+    return next((one for one in found if (one.ip, one.port) == (ip, port)), None)
 
 
 def _read_beat(request: Request) -> Instance | None:

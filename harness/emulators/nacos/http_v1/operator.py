@@ -18,6 +18,12 @@ def switches(call: Call) -> Response:
     return as_json(site_info.switches(call))
 
 
+def turn_switch(call: Call) -> Response:
+    """Turn a switch; raises NacosError (400) for a bad value."""
+    call.domain.switches.turn(call.request.present("entry"), call.request.present("value"))
+    return text("ok")
+
+
 def push_state(call: Call) -> Response:
     """How pushing goes."""
     pushes = [push for push in call.site.connections.log if push.type == "NotifySubscriberRequest"]
@@ -80,9 +86,10 @@ def config_health(call: Call) -> Response:
     return text("UP") if call.domain.version.is_2 else Response(200, b"UP", CONFIG_JSON)
 
 
+_ALIASES = ("operator", "ops")
 _OPERATOR = tuple(
     Route(method, f"/v1/ns/{alias}/{path}", run, Family.NAMING)
-    for alias in ("operator", "ops")
+    for alias in _ALIASES
     for method, path, run in (
         ("GET", "metrics", metrics),
         ("GET", "switches", switches),
@@ -93,6 +100,10 @@ _OPERATOR = tuple(
 
 ROUTES = (
     *_OPERATOR,
+    *(
+        Route("PUT", f"/v1/ns/{alias}/switches", turn_switch, Family.NAMING, "w", console_resource)
+        for alias in _ALIASES
+    ),
     Route("GET", "/v1/ns/health/server", health, Family.NAMING),
     Route("GET", "/v1/ns/health/checkers", checkers, Family.NAMING),
     Route("PUT", "/v1/ns/health", plain(instances.set_health), Family.NAMING, "w", naming_resource),

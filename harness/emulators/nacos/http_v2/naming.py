@@ -136,6 +136,7 @@ _OPERATOR = tuple(
     for route in (
         open_route("GET", f"/v2/ns/{alias}/metrics", site_info.metrics_v2),
         open_route("GET", f"/v2/ns/{alias}/switches", site_info.switches),
+        data_route("PUT", f"/v2/ns/{alias}/switches", site_info.turn_switch, console_resource),
     )
 )
 ROUTES = (

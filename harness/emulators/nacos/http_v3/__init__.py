@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from harness.emulators.nacos.http.routes import Route
+from harness.emulators.nacos.http.unsupported import CONSOLE_UNSUPPORTED, routes
 from harness.emulators.nacos.http_v3 import auth, client, config, console, core, naming
 
 ROUTES: tuple[Route, ...] = (
@@ -12,4 +13,4 @@ ROUTES: tuple[Route, ...] = (
     *core.ROUTES,
     *auth.ROUTES,
 )
-CONSOLE_ROUTES: tuple[Route, ...] = (*console.ROUTES, *auth.CONSOLE_ROUTES)
+CONSOLE_ROUTES: tuple[Route, ...] = (*console.ROUTES, *auth.CONSOLE_ROUTES, *routes(CONSOLE_UNSUPPORTED))

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from harness.emulators.nacos.http import connection_info, site_info
 from harness.emulators.nacos.http import namespace_calls as calls
-from harness.emulators.nacos.http import site_info
 from harness.emulators.nacos.http.routes import Call, Route, console_resource, own_resource
 from harness.emulators.nacos.http.wrap import data_route, open_route
 from harness.emulators.nacos.http_v2.console import fine, members, update_namespace
@@ -14,11 +12,6 @@ from harness.emulators.nacos.http_v2.console import fine, members, update_namesp
 def check(call: Call) -> int:
     """How many namespaces have this id."""
     return int(calls.exists(call, "namespaceId"))
-
-
-def connections(call: Call) -> dict[str, Any]:
-    """Every gRPC connection by id."""
-    return {one.id: one.to_json() for one in call.site.connections.registered()}
 
 
 def create_namespace(call: Call) -> bool:
@@ -45,7 +38,7 @@ ROUTES = (
     data_route("GET", f"{CORE}/namespace/check", check, console_resource),
     data_route("GET", f"{CORE}/cluster/node/self", site_info.member, console_resource),
     data_route("GET", f"{CORE}/cluster/node/list", members, console_resource),
-    data_route("GET", f"{CORE}/loader/current", connections, console_resource),
+    data_route("GET", f"{CORE}/loader/current", connection_info.by_id, console_resource),
     open_route("GET", f"{CORE}/state", site_info.server_state),
     open_route("GET", f"{CORE}/state/liveness", fine),
     open_route("GET", f"{CORE}/state/readiness", fine),

@@ -153,6 +153,7 @@ def admin_routes(prefix: str) -> tuple[Route, ...]:
         data_route("GET", f"{prefix}/ns/health/checkers", checkers, console_resource),
         data_route("GET", f"{prefix}/ns/ops/metrics", metrics, console_resource),
         data_route("GET", f"{prefix}/ns/ops/switches", site_info.switches, console_resource),
+        data_route("PUT", f"{prefix}/ns/ops/switches", site_info.turn_switch, console_resource),
         data_route("GET", f"{client}/list", clients.ids, console_resource),
         data_route("GET", client, binding(clients.summary, "clientId"), console_resource),
         data_route("GET", f"{client}/publish/list", binding(published, "clientId"), console_resource),

@@ -10,6 +10,8 @@ from harness.emulators.nacos.errors import NacosError, invalid
 from harness.emulators.nacos.naming.model import Instance, Overlay, ServiceKey, ServiceMetadata, checked
 from harness.emulators.nacos.naming.service import Place, Service, View, empty_view
 
+#: How the ids end of clients that publish persistent instances.
+PERSISTENT = "#false"
 #: Seconds an unchanged service without instances, or an operator's overlay without its instance, is kept.
 EMPTY_SERVICE_SECONDS = 60.0
 
@@ -37,6 +39,8 @@ class Registry:
         self.services: dict[ServiceKey, Service] = {}
         self.subscribers: dict[ServiceKey, dict[str, Subscriber]] = {}
         self.published_by: dict[str, set[ServiceKey]] = {}
+        #: the clients that publish persistent instances, each with the monotonic second since when it does
+        self.persistent: dict[str, float] = {}
         self.subscribed_by: dict[str, set[ServiceKey]] = {}
         self._overlay_gone: dict[tuple[ServiceKey, Place], float] = {}
         self._last_ref = 0
@@ -64,7 +68,7 @@ class Registry:
         if service.publications.get(client_id) == publication:
             return
         service.publications[client_id] = publication
-        self.published_by.setdefault(client_id, set()).add(key)
+        self.add_index(client_id, key)
         self.touch(service)
 
     def _service_for(self, key: ServiceKey, ephemeral: bool) -> Service:
@@ -158,9 +162,17 @@ class Registry:
         del self.services[service.key]
         self.changed(service.key)
 
+    def add_index(self, client_id: str, key: ServiceKey) -> None:
+        """Remember that a client publishes in a service."""
+        if client_id.endswith(PERSISTENT):
+            self.persistent.setdefault(client_id, self.clock.monotonic())
+        self.published_by.setdefault(client_id, set()).add(key)
+
     def drop_index(self, client_id: str, key: ServiceKey) -> None:
         """Forget that a client publishes in a service."""
         _discard(self.published_by, client_id, key)
+        if client_id not in self.published_by:
+            self.persistent.pop(client_id, None)
 
     # -- reading -----------------------------------------------------------------------------------------------------
 

@@ -53,6 +53,7 @@ def restore(beats: Beats, saved: SavedNaming) -> None:
     """Bring the saved state back; only services that differ count as changed, and every beat counts as fresh."""
     registry = beats.registry
     now = registry.clock.monotonic()
+    registry.persistent = dict.fromkeys(registry.persistent, now)
     for key in list(registry.services.keys() - saved.services.keys()):
         _apply(registry, key, None, now)
     for key, one in saved.services.items():
@@ -92,4 +93,4 @@ def _replace(registry: Registry, service: Service, saved: SavedService | None) -
         service.ephemeral = saved.ephemeral
     for client, published in (saved.publications if saved else {}).items():
         service.publications[client] = published
-        registry.published_by.setdefault(client, set()).add(service.key)
+        registry.add_index(client, service.key)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.emulators.nacos.http.unsupported import UNSUPPORTED
+from harness.emulators.nacos.http.unsupported import CONSOLE_UNSUPPORTED, UNSUPPORTED
 from harness.emulators.nacos.http_v3 import CONSOLE_ROUTES
 from harness.emulators.nacos.node import ROUTES
 
@@ -41,6 +41,7 @@ OPEN = {
     ("GET", "/v3/console/server/guide"),
     ("GET", "/v3/console/server/state"),
     ("POST", "/v1/auth/login"),
+    ("POST", "/v1/auth/admin"),
     ("POST", "/v1/auth/users/admin"),
     ("POST", "/v1/auth/users/login"),
     ("POST", "/v3/auth/user/admin"),
@@ -49,6 +50,6 @@ OPEN = {
 
 
 def test_only_these_need_no_permission() -> None:
-    refused = {(method, path) for method, path, _ in UNSUPPORTED}
+    refused = {(method, path) for method, path, _ in (*UNSUPPORTED, *CONSOLE_UNSUPPORTED)}
     found = {(route.method, route.path) for route in (*ROUTES, *CONSOLE_ROUTES) if not route.action}
     assert found - refused == OPEN

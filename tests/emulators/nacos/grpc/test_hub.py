@@ -48,6 +48,7 @@ def test_server_check_comes_before_registration(grpc_client: Clients) -> None:
     assert body["connectionId"].split("_")[1] == "127.0.0.1"
 
 
+@pytest.mark.emulator("a health check without registration fails on purpose: py 2.0.x takes the real answer for health")
 def test_without_registration_calls_get_301_and_health_checks_fail(grpc_client: Clients) -> None:
     client = grpc_client()
     kind, body = client.call("ServiceQueryRequest", SERVICE)
@@ -105,6 +106,7 @@ def test_register_query_and_death(grpc_client: Clients, nacos: NacosServer) -> N
     until(lambda: ports(watching) == [], 5, awaited="the removal")
 
 
+@pytest.mark.emulator("a blank namespace over gRPC is `public` on purpose")
 def test_the_blank_namespace_is_public(grpc_client: Clients, nacos: NacosServer) -> None:
     client = grpc_client()
     client.set_up()
@@ -232,6 +234,7 @@ def listen(client: Any, md5: str = "", **more: Any) -> list[dict[str, str]]:
     return client.ask("ConfigBatchListenRequest", body)["changedConfigs"]  # type: ignore[no-any-return]
 
 
+@pytest.mark.nacos_3
 def test_listeners_are_told_in_their_own_spelling(grpc_client: Clients) -> None:
     blank, public, publisher = grpc_client(), grpc_client(), grpc_client()
     for client in (blank, public, publisher):

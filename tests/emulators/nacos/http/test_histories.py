@@ -33,7 +33,7 @@ def rows(http: httpx.Client) -> list[dict[str, Any]]:
 
 
 def detail(http: httpx.Client, nid: str) -> Any:
-    return http.get("/v2/cs/history/detail", params={**KEY, "nid": nid}).json()["data"]
+    return http.get("/v2/cs/history/detail", params={**KEY, "namespaceId": "public", "nid": nid}).json()["data"]
 
 
 def test_a_row_tells_what_it_changed(http: httpx.Client) -> None:

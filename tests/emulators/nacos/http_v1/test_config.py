@@ -50,6 +50,7 @@ def test_public_has_two_spellings(http: httpx.Client) -> None:
     assert get(http, tenant="other").status_code == 404
 
 
+@pytest.mark.nacos_3
 def test_cas(http: httpx.Client) -> None:
     publish(http, "one")
     refused = publish(http, "two", {"casMd5": md5("other")})
@@ -85,6 +86,7 @@ def test_refusals(http: httpx.Client, params: dict[str, str], status: int, body:
     assert (answer.status_code, answer.text) == (status, body)
 
 
+@pytest.mark.nacos_3
 def test_missing_parameters(http: httpx.Client) -> None:
     answer = http.post("/v1/cs/configs", data={"dataId": "d", "group": "G"})
     assert answer.status_code == 400
@@ -130,7 +132,7 @@ def test_history_and_rollback(http: httpx.Client) -> None:
     publish(http, "one")
     publish(http, "two")
     rows = http.get("/v1/cs/history", params={**KEY, "search": "accurate"}).json()["pageItems"]
-    assert [row["opType"] for row in rows] == ["U".ljust(10), "I".ljust(10)]
+    assert [row["opType"] for row in rows[:2]] == ["U".ljust(10), "I".ljust(10)]
     old = http.get("/v1/cs/history", params={**KEY, "nid": rows[0]["id"]}).json()
     assert old["content"] == "one"
     refused = http.get("/v1/cs/history", params={**KEY, "dataId": "other", "nid": rows[0]["id"]})

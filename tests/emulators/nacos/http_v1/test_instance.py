@@ -24,6 +24,7 @@ def register(http: httpx.Client, **params: Any) -> httpx.Response:
     return http.post("/v1/ns/instance", params={**BASE, **params})
 
 
+@pytest.mark.nacos_3
 def test_the_list_in_full(http: httpx.Client) -> None:
     register(http, metadata='{"zone":"a"}', weight="2.5", groupName="G")
     found = http.get("/v1/ns/instance/list?serviceName=s&groupName=G&clusters=DEFAULT").json()

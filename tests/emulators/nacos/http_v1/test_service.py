@@ -64,9 +64,11 @@ def test_metrics_switches_and_health(http: httpx.Client) -> None:
     http.post("/v1/ns/instance?serviceName=s&ip=1.1.1.1&port=1")
     assert http.get("/v1/ns/operator/metrics").json() == {"status": "UP"}
     counts = http.get("/v1/ns/ops/metrics?onlyStatus=false").json()
-    assert (counts["serviceCount"], counts["instanceCount"], counts["ephemeralIpPortClientCount"]) == (1, 1, 1)
+    total = counts["serviceCount"]  # other tests' services in other namespaces are there too
+    assert total >= 1
+    assert counts["instanceCount"] >= counts["ephemeralIpPortClientCount"] >= 1
     assert http.get("/v1/ns/operator/switches").json()["clientBeatInterval"] == 5000
-    assert "total services: 1" in http.get("/v1/ns/health/server").json()["msg"]
+    assert f"total services: {total}," in http.get("/v1/ns/health/server").json()["msg"]
     assert http.get("/v1/core/cluster/nodes").json()["data"][0]["state"] == "UP"
 
 
@@ -82,12 +84,14 @@ def test_health_is_not_set_by_hand(http: httpx.Client) -> None:
     assert http.put("/v1/ns/health/instance", params={**params, "port": "2"}).content == b"ok"  # nobody to change
 
 
+@pytest.mark.emulator("a real server has it")
 def test_what_is_not_emulated_says_so(http: httpx.Client) -> None:
-    answer = http.put("/v1/ns/operator/switches?entry=pushEnabled&value=false")
+    answer = http.put("/v1/ns/operator/log?logName=naming-main&logLevel=DEBUG")
     assert answer.status_code == 501
-    assert "switches are fixed" in answer.json()["data"]
+    assert "log levels are the host process's" in answer.json()["data"]
 
 
+@pytest.mark.nacos_3
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [("GET", "/v1/none", 404), ("DELETE", "/v1/ns/catalog/services", 501), ("PUT", "/v1/cs/configs", 405)],

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -11,7 +12,8 @@ import pytest
 from harness.emulators.nacos import NacosServer
 
 INSTANCE = {"serviceName": "s", "ip": "10.0.0.1", "port": "80"}
-CONFIG = {"dataId": "d", "groupName": "G"}
+#: A name of its own: a real server keeps the history of what is gone.
+CONFIG = {"dataId": f"d-{uuid4().hex[:8]}", "groupName": "G"}
 
 
 def data(answer: httpx.Response) -> Any:
@@ -46,6 +48,7 @@ def test_clients_read_configuration(http: httpx.Client) -> None:
 
 
 def test_admins_and_configuration(http: httpx.Client) -> None:
+    before = data(http.get("/v3/admin/cs/history/list", params=CONFIG))["totalCount"]
     data(http.post("/v3/admin/cs/config", data={**CONFIG, "content": "x", "desc": "first", "configTags": "a"}))
     found = data(http.get("/v3/admin/cs/config", params=CONFIG))
     assert (found["namespaceId"], found["content"], found["desc"], found["configTags"]) == ("public", "x", "first", "a")
@@ -57,7 +60,7 @@ def test_admins_and_configuration(http: httpx.Client) -> None:
     assert "9.9.9.9" in data(http.get("/v3/admin/cs/config/beta", params=CONFIG))["grayRule"]
     assert data(http.delete("/v3/admin/cs/config/beta", params=CONFIG)) is True
     assert http.get("/v3/admin/cs/config/beta", params=CONFIG).json()["code"] == 20004
-    assert data(http.get("/v3/admin/cs/history/list", params=CONFIG))["totalCount"] == 3
+    assert data(http.get("/v3/admin/cs/history/list", params=CONFIG))["totalCount"] == before + 3
     assert data(http.get("/v3/admin/cs/config/listener", params=CONFIG))["queryType"] == "config"
     exported = http.get("/v3/admin/cs/config/export?dataId=&groupName=")
     data(http.post("/v3/admin/core/namespace?namespaceId=ns&namespaceName=mine"))
@@ -70,6 +73,24 @@ def test_admins_and_configuration(http: httpx.Client) -> None:
     assert http.get("/v3/admin/cs/config", params=CONFIG).status_code == 404
 
 
+def test_a_clone_has_the_name_and_the_user_that_are_wanted(http: httpx.Client) -> None:
+    data(http.post("/v3/admin/cs/config", data={**CONFIG, "content": "x"}))
+    config_id = int(data(http.get("/v3/admin/cs/config", params=CONFIG))["id"])
+    wanted = [{"configId": config_id, "targetDataId": "copy", "targetGroupName": "OTHER"}]
+    assert data(http.post("/v3/admin/cs/config/clone?namespaceId=public&src_user=me", json=wanted))["succCount"] == 1
+    copy = data(http.get("/v3/admin/cs/config?dataId=copy&groupName=OTHER"))
+    assert (copy["content"], copy["createUser"]) == ("x", "me")
+
+
+def test_connections(http: httpx.Client, grpc_client: Callable[[], Any]) -> None:
+    connection_id = grpc_client().set_up()
+    told = data(http.get("/v3/admin/core/loader/current"))[connection_id]
+    assert (told["traced"], told["connected"]) == (False, True)
+    meta = told["metaInfo"]
+    assert (meta["connectionId"], meta["connectType"], meta["version"]) == (connection_id, "GRPC", "Test:v1")
+    assert (meta["appName"], meta["labels"]["module"]) == ("app", "naming")
+
+
 def test_admins_and_naming(http: httpx.Client) -> None:
     data(http.post("/v3/admin/ns/instance", params=INSTANCE))
     assert data(http.get("/v3/admin/ns/instance", params=INSTANCE))["ip"] == "10.0.0.1"
@@ -77,7 +98,7 @@ def test_admins_and_naming(http: httpx.Client) -> None:
     assert [one["weight"] for one in data(http.get("/v3/admin/ns/instance/list?serviceName=s"))] == [4.0]
     assert data(http.get("/v3/admin/ns/service?serviceName=s"))["clusterMap"] == {}  # those with settings alone
     assert data(http.get("/v3/admin/ns/service/list?serviceNameParam=s"))["pageItems"][0]["ipCount"] == 1
-    assert data(http.get("/v3/admin/ns/ops/metrics?onlyStatus=false"))["instanceCount"] == 1
+    assert data(http.get("/v3/admin/ns/ops/metrics?onlyStatus=false"))["instanceCount"] >= 1
     full = http.delete("/v3/admin/ns/service?serviceName=s").json()
     assert (full["code"], full["message"]) == (21009, "service delete failure")
     data(http.post("/v3/admin/ns/service?serviceName=t"))

@@ -64,3 +64,13 @@ class Server:
     def peer(self) -> NacosClient:
         """A client of ours that looks at what the official ones did, and does what they should notice."""
         return NacosClient(self.url, username=self.username, password=self.password)
+
+
+class Attached(Server):
+    """A server that runs already, at `http://host:port`."""
+
+    def __init__(self, url: str) -> None:
+        self.address = url.removeprefix("http://").rstrip("/")
+        self.port = int(self.address.rpartition(":")[2])
+        self.username = self.password = ""
+        self._process = None
