@@ -1,6 +1,7 @@
 """What real Nacos servers answered to our own requests, replayed against the emulator, all of it on every run.
 
-`nacos_differs.json` lists the answers that can't be equal, by reason; one that has become equal must leave the list.
+`nacos_differs.json` lists the answers that can't be equal, by reason; one that has become equal must leave the list,
+unless its reason says that it is so at times.
 Recorded by `record_nacos.py`.
 """
 
@@ -72,7 +73,7 @@ def test_the_answers_are_equal(plan: str, case: Any, servers: Callable[[str], Na
     told = []
     for number, (recorded, answer) in enumerate(zip(RECORDED[plan][case.name], answers, strict=True)):
         place = f"{plan} {case.name} {number}"
-        if recorded["answer"] == answer and place in DIFFERS:
+        if recorded["answer"] == answer and not DIFFERS.get(place, "at times").startswith("at times"):
             told.append(f"{place} is equal now: take it off nacos_differs.json")
         elif recorded["answer"] != answer and place not in DIFFERS:
             told.append(_told(place, recorded, answer))
