@@ -192,7 +192,7 @@ class ServerConnection(asyncio.Protocol):
             try:
                 head = parse(data)
             except Refused as refusal:
-                self._refuse(data, refusal.status)
+                self._refuse(data, refusal)
                 return False
             if head is None:
                 self.deadline = listener.now + listener.patience.client_header_timeout
@@ -222,16 +222,18 @@ class ServerConnection(asyncio.Protocol):
             self._buffer = rest
         listener.handler.request(self, head)
 
-    def _refuse(self, data: bytes, status: int) -> None:
-        if data.startswith(PREFACE[:16]) and self._listener.http2 is not None:
+    def _refuse(self, data: bytes, refusal: Refused) -> None:
+        if not self._served and self._listener.http2 is not None and PREFACE.startswith(data[: len(PREFACE)]):
             if len(data) >= len(PREFACE):
                 self._become_http2(data)
             return
-        self.refuse(status)
+        self.refuse(refusal.status, bare=refusal.bare, bodyless=data.lstrip(b"\r\n").startswith(b"HEAD "))
 
-    def refuse(self, status: int) -> None:
-        """Answer what can't be read with nginx's page, and end the connection."""
-        self.head = Head("", "", "", "", (1, 1), [])
+    def refuse(self, status: int, *, bare: bool = False, bodyless: bool = False) -> None:
+        """Answer what can't be read with nginx's page, and end the connection; `bare` leaves its head away."""
+        self.version = (0, 9) if bare else (1, 1)
+        self.bodyless = bodyless
+        self.head = Head("", "", "", "", self.version, [])
         self.busy = True
         self.keep_alive = False
         self._listener.handler.refused(self, status)
@@ -249,6 +251,9 @@ class ServerConnection(asyncio.Protocol):
     def _begin_body(self, head: Head, first: bytes) -> None:
         self._continued = False
         self.body = RequestBody(head, self.transport)
+        if self.body.complete:
+            self._buffer = first
+            return
         self.deadline = self._listener.now + self._listener.patience.client_body_timeout
         if first and self.body.feed(first):
             self._buffer = self.body.rest
@@ -281,6 +286,7 @@ class ServerConnection(asyncio.Protocol):
         if limit and self.head.length is not None and self.head.length > limit:
             raise ExitNow(Exit(413))
         body.limit = limit
+        self.go_ahead()
         if not body.complete:
             here = asyncio.Event()
             self.want_body(lambda _: here.set())
