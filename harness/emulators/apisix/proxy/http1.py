@@ -309,7 +309,7 @@ class ServerConnection(asyncio.Protocol):
             self._chunked = False
             self._write(body, last)
             return len(body)
-        if status in (204, 304) or status < 200:
+        if status in (204, 304) or 99 < status < 200:
             self.bodyless = True
         framed = self.bodyless
         for field in fields:
@@ -428,11 +428,10 @@ class ServerConnection(asyncio.Protocol):
     def trail(self, fields: list[tuple[str, str]]) -> None:
         """Trailers of an upstream don't reach a client of HTTP/1."""
 
-    def send_switch(self, upgrade: str, fields: list[Field]) -> None:
-        """The head of a 101; what follows goes through `tunnel`."""
+    def send_switch(self, line: str, fields: list[Field]) -> None:
+        """The head of a 101 with the upstream's status line; what follows goes through `tunnel`."""
         lines = [f"{name}: {value}\r\n" for _, name, value in fields]
-        text = f"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: {upgrade}\r\n{''.join(lines)}\r\n"
-        self._write_now(text.encode("latin-1", "replace"))
+        self._write_now(f"{line}Connection: upgrade\r\n{''.join(lines)}\r\n".encode("latin-1", "replace"))
 
     def tunnel(self, receive: Callable[[bytes], None]) -> None:
         """Hand everything that comes from now on to `receive` (after a 101)."""

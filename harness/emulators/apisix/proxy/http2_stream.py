@@ -111,7 +111,7 @@ class Http2Stream:
         """As `send_head`."""
         return self.send_head(answer.status, answer.line, own + answer.shown, body, last)
 
-    def send_switch(self, upgrade: str, fields: list[Field]) -> None:
+    def send_switch(self, line: str, fields: list[Field]) -> None:
         """HTTP/2 has no upgrade: the stream ends."""
         self.close()
 
