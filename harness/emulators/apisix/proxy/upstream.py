@@ -24,6 +24,9 @@ _IDLE, _HEAD, _LENGTH, _CHUNKED, _UNTIL_CLOSE, _TUNNEL = range(6)
 class User(Protocol):
     """The request that a connection carries; told what comes of it."""
 
+    #: how long an answer's head may be, in bytes
+    longest_head: int
+
     def answered(self, answer: Answer, piece: bytes, last: bool) -> None:
         """The head is here, with the first piece of the body."""
         ...
@@ -292,6 +295,9 @@ class UpstreamConnection(asyncio.Protocol):
             return
         except BadAnswer as error:
             self._drop(str(error))
+            return
+        if (parsed[1] if parsed else len(data) + 1) > user.longest_head:
+            self._drop("the head is too big")
             return
         if parsed is None:
             self._buffer = data
