@@ -99,7 +99,7 @@ def _nginx(here: Path, port: int) -> Iterator[Serving]:
         yield Serving(nginx.process, nginx.address, nginx.address2)
 
 
-@pytest.fixture(params=["gateway", "two workers", "nginx"])
+@pytest.fixture
 def serving(request: pytest.FixtureRequest, tmp_path: Path, node: Node) -> Iterator[Serving]:
     port = node.upstream.port
     made: dict[str, Callable[[], contextlib.AbstractContextManager[Serving]]] = {
@@ -125,6 +125,7 @@ def _refused(address: tuple[str, int]) -> bool:
     return False
 
 
+@pytest.mark.parametrize("serving", ["gateway", "two workers", "nginx"], indirect=True)
 def test_sigquit_finishes_what_is_under_way_and_takes_nothing_new(serving: Serving, node: Node) -> None:
     with contextlib.ExitStack() as held:
         idle = held.enter_context(_connect(serving.http, _GET.replace(b"slow", b"fast")))
@@ -154,7 +155,11 @@ def test_sigquit_finishes_what_is_under_way_and_takes_nothing_new(serving: Servi
     assert serving.process.wait(10) == 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
+@pytest.mark.parametrize(
+    ("serving", "number"),
+    [("two workers", signal.SIGTERM), ("gateway", signal.SIGINT), ("nginx", signal.SIGTERM), ("nginx", signal.SIGINT)],
+    indirect=["serving"],
+)
 def test_sigterm_and_sigint_wait_for_nobody(serving: Serving, node: Node, number: signal.Signals) -> None:
     with _connect(serving.http, _GET) as connection:
         assert node.asked.acquire(timeout=10)
@@ -164,6 +169,7 @@ def test_sigterm_and_sigint_wait_for_nobody(serving: Serving, node: Node, number
         assert not node.go.is_set()
 
 
+@pytest.mark.parametrize("serving", ["gateway", "nginx"], indirect=True)
 def test_sigterm_ends_a_sigquit_that_takes_too_long(serving: Serving, node: Node) -> None:
     with _connect(serving.http, _GET) as connection:
         assert node.asked.acquire(timeout=10)
