@@ -283,7 +283,7 @@ class ServerConnection(asyncio.Protocol):
         body = self.body
         if body is None:
             return b""
-        if limit and self.head.length is not None and self.head.length > limit:
+        if limit and max(self.head.length or 0, body.size) > limit:
             raise ExitNow(Exit(413))
         body.limit = limit
         self.go_ahead()

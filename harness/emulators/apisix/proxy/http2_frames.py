@@ -11,8 +11,10 @@ from h2.settings import SettingCodes
 from hyperframe.frame import GoAwayFrame, SettingsFrame, WindowUpdateFrame
 
 _HEADER = 9
-_DATA, _HEADERS, _RESET, _SETTINGS, _GOAWAY, _WINDOW, _CONTINUATION = 0, 1, 3, 4, 7, 8, 9
+_DATA, _HEADERS, _PRIORITY_FRAME, _RESET, _SETTINGS, _GOAWAY, _WINDOW, _CONTINUATION = 0, 1, 2, 3, 4, 7, 8, 9
 _END_HEADERS, _PADDED, _PRIORITY, _ACK = 0x4, 0x8, 0x20, 0x1
+#: http2_max_concurrent_streams by default
+PRIORITIES = 128
 #: SETTINGS_MAX_FRAME_SIZE by default: a longer one is left to h2, which refuses it
 _LONGEST = 16384
 
@@ -42,6 +44,7 @@ class ClientFrames:
         "_keeping",
         "_last",
         "_left",
+        "_priorities",
         "error",
         "skipped",
     )
@@ -58,6 +61,8 @@ class ClientFrames:
         self._fresh: set[int] = set()
         #: streams whose RST_STREAM is
         self._gone: set[int] = set()
+        #: how many PRIORITY frames may still come: as many as streams, and as many again with each (priority_limit)
+        self._priorities = PRIORITIES
         self.error: ErrorCodes | None = None
         self.skipped = 0
 
@@ -107,6 +112,10 @@ class ClientFrames:
             if kind == _RESET:
                 self._gone.add(sid)
             return known or not (sid and length == 4)
+        elif kind == _PRIORITY_FRAME:
+            self._priorities -= 1
+            if not self._priorities:
+                self.error = ErrorCodes.ENHANCE_YOUR_CALM
         elif kind == _SETTINGS and flags & _ACK and length:
             self.error = ErrorCodes.FRAME_SIZE_ERROR
         elif kind == _GOAWAY:
@@ -128,6 +137,7 @@ class ClientFrames:
             self.error = ErrorCodes.PROTOCOL_ERROR
         else:
             self._last = sid
+            self._priorities += PRIORITIES
             self._fresh.add(sid)
             self._continuing = not flags & _END_HEADERS
 

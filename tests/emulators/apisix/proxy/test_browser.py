@@ -1,4 +1,4 @@
-"""A real browser (Chromium, headless) through the gateway: pages, CORS, server-sent events, WebSocket; plain and by TLS.
+"""A real browser (Chromium, headless) through the gateway: CORS, server-sent events, WebSocket; plain and by TLS.
 
 The page does it all by itself and posts what it found; it frames the same page over TLS, which does the same.
 """

@@ -6,6 +6,7 @@ of the latter say. Harmless differences of h2, which reads all that has come bef
 
 from __future__ import annotations
 
+import contextlib
 import re
 import socket
 import struct
@@ -179,6 +180,11 @@ CASES: dict[str, list[bytes]] = {
         *(frame(_PRIORITY, 0, 1, b"1234") + head(), frame(_PRIORITY, 0, 9, struct.pack(">IB", 0, 1)) * 50 + head()),
         *(frame(_GOAWAY, 0, stream, struct.pack(">II", 0, code)) + head() for stream, code in ((0, 0), (0, 2), (1, 0))),
         frame(_GOAWAY, 0, 0, b"1234") + head(),
+        frame(_PRIORITY, 0, 9, struct.pack(">IB", 0, 1)) * 127 + head(),
+        frame(_PRIORITY, 0, 9, struct.pack(">IB", 0, 1)) * 128 + head(),
+        head() + frame(_PRIORITY, 0, 9, struct.pack(">IB", 0, 1)) * 255,
+        frame(_PING, 0, 0, b"12345678") * 1000 + head(),
+        frame(_SETTINGS, 0, 0) * 1000 + head(),
         frame(_PUSH, 4, 1, struct.pack(">I", 2) + block(*_ASKED.items())),
     ],
 }
@@ -218,6 +224,7 @@ def _see(address: tuple[str, int], node: Any, frames: bytes) -> Seen:
     node.seen.clear()
     streams: dict[int, list[str]] = {}
     ends: list[str] = []
+    begun = {stream for stream in (1, 3, 5) if _opened(frames, stream)}
     with socket.create_connection(address, timeout=5) as connection:
         connection.sendall(PREFACE + frame(_SETTINGS, 0, 0) + frames + head(stream=PROBE, path="/probe"))
         for kind, flags, stream, payload, told in _frames(connection, ends):
@@ -229,27 +236,27 @@ def _see(address: tuple[str, int], node: Any, frames: bytes) -> Seen:
                 streams.setdefault(stream, []).append(told[":status"])
             if kind in (_DATA, _HEADERS) and flags & 1:
                 streams.setdefault(stream, []).append("end")
-            if _settled(streams, frames):
+            if _settled(streams, begun):
                 break
     # what a connection that ends has got through by then is a race
     asked = [] if ends else sorted(map(_plain, node.seen))
     return Seen(dict(sorted(streams.items())), ends, asked)
 
 
-def _settled(streams: dict[int, list[str]], frames: bytes) -> bool:
+def _settled(streams: dict[int, list[str]], begun: set[int]) -> bool:
     """The probe is answered, and so is every stream that began (and wasn't reset by us)."""
-    begun = {stream for stream in (1, 3, 5) if _opened(frames, stream)}
     over = {stream for stream, told in streams.items() if told[-1] not in ("200", "400", "501")}
     return PROBE in over and begun <= over
 
 
 def _opened(frames: bytes, stream: int) -> bool:
     opened = False
-    while frames:
-        size = 9 + int.from_bytes(frames[:3], "big")
-        if int.from_bytes(frames[5:9], "big") == stream:
-            opened = frames[3] == _HEADERS or (opened and frames[3] != _RESET)
-        frames = frames[size:]
+    place = 0
+    while place < len(frames):
+        if int.from_bytes(frames[place + 5 : place + 9], "big") == stream:
+            kind = frames[place + 3]
+            opened = kind == _HEADERS or (opened and kind != _RESET)
+        place += 9 + int.from_bytes(frames[place : place + 3], "big")
     return opened
 
 
@@ -318,3 +325,17 @@ def test_what_the_server_introduces_itself_with(both: Both) -> None:
             coming = _frames(connection, [])
             introductions.append([next(coming)[:4] for _ in range(2)])
     assert introductions[0] == introductions[1]
+
+
+def test_rapid_resets_end_the_connection_of_both(both: Both) -> None:
+    resets = b"".join(
+        head(stream=stream) + frame(_RESET, 0, stream, struct.pack(">I", 8)) for stream in range(1, 8000, 2)
+    )
+    for address, _ in both._sides:
+        ends: list[str] = []
+        with socket.create_connection(address, timeout=5) as connection:
+            with contextlib.suppress(ConnectionError):
+                connection.sendall(PREFACE + frame(_SETTINGS, 0, 0) + resets)
+            said = [told for told in _frames(connection, ends) if told[0] == _GOAWAY]
+        assert [int.from_bytes(told[3][4:8], "big") for told in said] == [ErrorCodes.NO_ERROR]
+        assert ends == ["closed"]
