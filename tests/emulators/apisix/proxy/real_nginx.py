@@ -38,7 +38,7 @@ http {{
     lingering_timeout 1s;
     underscores_in_headers on;
     proxy_http_version 1.1;
-    upstream node {{ server 127.0.0.1:{node}; keepalive 8; }}
+    upstream node {{ server 127.0.0.1:{node}; {keepalive} }}
     server {{
         listen 127.0.0.1:{http};
         listen 127.0.0.1:{http2} http2;
@@ -56,12 +56,20 @@ http {{
 class RealNginx:
     """nginx in the foreground: `address` speaks HTTP/1, `address2` HTTP/2; both ask the node at `port`."""
 
-    def __init__(self, here: Path, port: int) -> None:
+    def __init__(self, here: Path, port: int, *, keeps: bool = True) -> None:
+        """`keeps`: connections to the node are kept; else each request has its own."""
         self.here = here
         self.address = ("127.0.0.1", free_port())
         self.address2 = ("127.0.0.1", free_port())
         user = "user root;" if Path("/proc/self").stat().st_uid == 0 else ""
-        conf = CONF.format(here=here, node=port, http=self.address[1], http2=self.address2[1], user=user)
+        conf = CONF.format(
+            here=here,
+            node=port,
+            http=self.address[1],
+            http2=self.address2[1],
+            user=user,
+            keepalive="keepalive 8;" if keeps else "",
+        )
         (here / "nginx.conf").write_text(conf)
         self.log = here / "error.log"
         self.process: subprocess.Popen[bytes] | None = None

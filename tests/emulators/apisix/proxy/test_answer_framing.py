@@ -175,8 +175,10 @@ def both(gateway: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bot
     needs_nginx()
     made = Both()
     ours, its = Upstream(made.say), Upstream(made.say)
-    gateway.route("/w", ours.node, id_="answers")
-    with RealNginx(Path(tmp_path_factory.mktemp("nginx")), its.port) as nginx:
+    # no connection is used twice: whether its end is seen in time is a race
+    once = {"keepalive_pool": {"size": 1, "requests": 1}}
+    gateway.route("/w", ours.node, id_="answers", upstream=once)
+    with RealNginx(Path(tmp_path_factory.mktemp("nginx")), its.port, keeps=False) as nginx:
         made.addresses = [gateway.address, nginx.address]
         yield made
     gateway.admin.delete("/routes/answers")
