@@ -180,10 +180,19 @@ class Gateway:
         if isinstance(self.clock, ShiftedClock | CrewClock):
             self.clock.reset()
 
-    async def stop(self) -> None:
-        """Take no more requests, let those under way end, and go."""
-        everyone = [listener for found in self.listeners.values() for listener in found]
-        await asyncio.gather(*(listener.drain(self.settings.drain) for listener in everyone))
+    def cut(self) -> None:
+        """End all connections as they are."""
+        for listener in self._all:
+            listener.cut()
+
+    @property
+    def _all(self) -> list[Listener]:
+        return [listener for found in self.listeners.values() for listener in found]
+
+    async def stop(self, within: float | None = None) -> None:
+        """Take no more requests, let those under way end `within` seconds (default: settings.drain), and go."""
+        seconds = self.settings.drain if within is None else within
+        await asyncio.gather(*(listener.drain(seconds) for listener in self._all))
         if self.crew_calls is not None:
             self.crew_calls.stop()
         await self.plane.stop()

@@ -292,7 +292,7 @@ class Journey(Reply):
                     self.upload = FileUpload(file, exchange.body.size)
             elif head.length == 0:
                 body = b""
-        elif not body and head.length is None and not head.chunked:
+        if not body and head.length is None and not head.chunked:
             body = None
         self.forward(body, head.named_host, websocket=self._plan.websocket)
 

@@ -184,9 +184,12 @@ class Reply(Forward):
     def _switch(self, answer: Answer, early: bytes) -> None:
         """101: from here on bytes go both ways as they come."""
         connection = self.connection
-        assert isinstance(connection, UpstreamConnection) and isinstance(self.exchange, ServerConnection)
+        if not isinstance(connection, UpstreamConnection) or not isinstance(self.exchange, ServerConnection):
+            # nobody can have asked for it over HTTP/2
+            self.failed(502)
+            return
         self._decorate()
-        self.exchange.send_switch(answer.upgrade, self.ctx.response.items)
+        self.exchange.send_switch(answer.line, self.ctx.response.items)
         self._started_answer = True
         Tunnel(self.exchange, connection, self).begin(early)
 

@@ -27,8 +27,9 @@ Ready = Callable[[Mapping[str, str]], None]
 
 
 def run(settings: Settings, ready: Ready | None = None) -> int:
-    """Serve until SIGTERM, SIGQUIT or SIGINT and return the exit code 0.
+    """Serve until a signal and return the exit code 0. The signals are nginx's.
 
+    SIGQUIT: nothing new is taken, requests under way are finished (worker_shutdown_timeout); SIGTERM, SIGINT: at once.
     When all addresses listen, `ready` is called with {"http": URL, "https", "admin", "control", "prometheus"}; without
     it one line `ready {…}` is printed. With `settings.etcd` empty an etcd of its own is started. Raises HarnessError.
     """
@@ -58,9 +59,18 @@ def _etcd(settings: Settings) -> Iterator[Settings]:
 
 async def _serve(gateway: Gateway, ready: Ready) -> None:
     stopping = asyncio.Event()
+    told: list[int] = []
     loop = asyncio.get_running_loop()
+
+    def tell(number: int) -> None:
+        told.append(number)
+        if stopping.is_set() and number != signal.SIGQUIT:
+            # it is in a hurry now
+            gateway.cut()
+        stopping.set()
+
     for number in (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
+        loop.add_signal_handler(number, tell, number)
     await gateway.start()
     # what is there now stays: the collector need not look at it again
     gc.collect()
@@ -68,7 +78,7 @@ async def _serve(gateway: Gateway, ready: Ready) -> None:
     gc.set_threshold(20_000, 50, 100)
     ready(gateway.addresses)
     await stopping.wait()
-    await gateway.stop()
+    await gateway.stop(gateway.settings.wire.shutdown if set(told) == {signal.SIGQUIT} else 0)
 
 
 def _print_ready(addresses: Mapping[str, str]) -> None:

@@ -33,17 +33,22 @@ class Tls:
 
 @dataclass(frozen=True, slots=True)
 class Wire:
-    """Everything of the sockets that is fixed for a gateway's life; `max_body` 0 is any (client_max_body_size)."""
+    """Everything of the sockets that is fixed for a gateway's life; `max_body` 0 is any (client_max_body_size).
+
+    `shutdown` is how long a worker that was told SIGQUIT waits for its requests, in seconds (worker_shutdown_timeout).
+    """
 
     patience: Patience = field(default_factory=Patience)
     keepalive: Keepalive = field(default_factory=Keepalive)
     max_body: int = 0
     tls: Tls = field(default_factory=Tls)
+    shutdown: float = 240.0
 
 
 def wire_of(config: Mapping[str, Any]) -> Wire:
     """The sockets' part of a config.yaml; raises SpecError for what isn't emulated or can't be read."""
-    http = (config.get("nginx_config") or {}).get("http") or {}
+    nginx = config.get("nginx_config") or {}
+    http = nginx.get("http") or {}
     usual = Patience()
 
     def patient(name: str) -> float:
@@ -60,6 +65,7 @@ def wire_of(config: Mapping[str, Any]) -> Wire:
         _keepalive(http.get("upstream") or {}),
         size(http.get("client_max_body_size", 0), "nginx_config.http.client_max_body_size"),
         _tls((config.get("apisix") or {}).get("ssl") or {}),
+        seconds(nginx.get("worker_shutdown_timeout", Wire().shutdown), "nginx_config.worker_shutdown_timeout"),
     )
 
 

@@ -74,6 +74,16 @@ class Crew:
         https = tuple(self._bind("https", address) for address in settings.https)
         self.settings = replace(settings, http=http, https=https)
 
+    def close(self, besides: int | None = None) -> None:
+        """Close the listening sockets in this process, `besides` those of one worker.
+
+        As long as anybody has one open the kernel deals connections out to it, whether that one accepts them or not.
+        """
+        for index, sockets in enumerate(self.sockets):
+            if index != besides:
+                for made in (one for found in sockets.values() for one in found):
+                    made.close()
+
     def stores(self) -> Stores:
         """The shared stores, opened by one worker after the fork."""
         from harness.emulators.apisix.shared_file import FileStores
@@ -94,7 +104,7 @@ class Crew:
 
 
 def run(settings: Settings, work: Work, ready: Callable[[Mapping[str, str]], None]) -> None:
-    """Run the master until SIGTERM or SIGINT. Raises NotReady when the workers don't come up, SpecError as `Crew`."""
+    """Run the master until one of `serve.run`'s signals. Raises NotReady when no worker comes up, and as `Crew`."""
     with TemporaryDirectory(dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None) as directory:
         crew = Crew(settings, Path(directory))
         _Master(crew, work).run(ready)
@@ -119,7 +129,8 @@ class _Master:
             ready(addresses)
             self._watch()
         finally:
-            self._stop()
+            if not self._stopping:
+                self._stop(signal.SIGTERM)
             self._reap()
 
     def _start(self, index: int) -> dict[str, str]:
@@ -146,6 +157,7 @@ class _Master:
             for number in (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT):
                 signal.signal(number, signal.SIG_DFL)
             _die_with_parent()
+            self._crew.close(besides=index)
             self._work(self._crew, index, lambda addresses: _tell(writing, addresses))
         except BaseException:
             traceback.print_exc()
@@ -167,10 +179,11 @@ class _Master:
             if index is not None and not self._stopping:
                 self._start(index)
 
-    def _stop(self, *_: object) -> None:
+    def _stop(self, number: int, *_: object) -> None:
         self._stopping = True
-        for pid in self._pids:
-            os.kill(pid, signal.SIGTERM)
+        self._crew.close()
+        for pid in list(self._pids):
+            os.kill(pid, signal.SIGQUIT if number == signal.SIGQUIT else signal.SIGTERM)
 
     def _reap(self) -> None:
         for pid in list(self._pids):

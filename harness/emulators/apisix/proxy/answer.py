@@ -8,11 +8,13 @@ from typing import Final
 from harness.emulators.apisix.proxy.head import KNOWN_LENGTH, KNOWN_LINES, Field
 from harness.emulators.apisix.proxy.nginx import Bad, content_length
 
-#: The longest head that is taken (proxy_buffer_size would be 4k or 8k; nobody misses the limit)
+#: The longest head that anybody takes
 MAX_HEAD: Final = 65536
+#: proxy_buffer_size by default, one page: APISIX leaves it at that, and a longer head is a 502
+BUFFER: Final = 4096
 
 # ngx_http_parse_status_line; IIS may say 403.1
-_STATUS: Final = re.compile(r"HTTP/([1-9][0-9]{0,2})\.([0-9]{1,3}) +([0-9]{3})(?:[ .]([^\r]*))?")
+_STATUS: Final = re.compile(r"HTTP/([1-9][0-9]{0,2})\.([0-9]{1,3}) +([0-9]{3})(?:([ .])([^\r]*))?")
 _LINE: Final = re.compile(r"([!-9;-~\x80-\xff]+)(?:: *((?:[^\r\n\0]*[^\r\n\0 ])?) *)?")
 #: Read for the message's sake
 _SPECIAL: Final = frozenset(
@@ -22,7 +24,7 @@ _SPECIAL: Final = frozenset(
         "keep-alive",
         "server",
         "transfer-encoding",
-        "upgrade",
+        "content-type",
         "x-pad",
         "x-accel-redirect",
         "x-accel-buffering",
@@ -71,7 +73,6 @@ class Answer:
         "sent",
         "shown",
         "status",
-        "upgrade",
         "version",
     )
 
@@ -83,7 +84,6 @@ class Answer:
         self.length: int | None = None
         self.chunked = False
         self.keep_alive = version >= (1, 1)
-        self.upgrade = ""
         self.accel = ""
         #: no interim answer, and one that may have a body
         self.final = status >= 200 and status not in (204, 304)
@@ -117,6 +117,9 @@ def parse(data: bytes) -> tuple[Answer, int] | None:
     if answer is None:
         if not looks_like_http(data):
             raise NotHttp
+        bare = data.find(b"\n\n", 0, end)
+        if bare >= 0 or b"\n\r\n" in data[:end]:
+            return _incomplete(data)
         answer = _read(data, end)
         if end < LONGEST_KEPT:
             if len(_heads) >= MOST_KEPT:
@@ -126,7 +129,10 @@ def parse(data: bytes) -> tuple[Answer, int] | None:
 
 
 def _read(data: bytes, end: int) -> Answer:
-    lines = data[:end].decode("latin-1").split("\r\n")
+    text = data[:end].decode("latin-1")
+    lines = text.split("\r\n")
+    if text.count("\n") >= len(lines):
+        lines = text.replace("\r\n", "\n").split("\n")
     status = _status_lines.get(lines[0]) or _status(lines[0])
     del lines[0]
     try:
@@ -142,7 +148,7 @@ def looks_like_http(data: bytes) -> bool:
 
 
 def _incomplete(data: bytes) -> tuple[Answer, int] | None:
-    """Bare LF endings are rare enough to be turned into CR LF and read again."""
+    """The end of the head may be bare LF; such a head is turned into one with CR LF and read again."""
     end = data.find(b"\n\n")
     mixed = data.find(b"\n\r\n")
     ends = [at for at in (end + 2 if end >= 0 else -1, mixed + 3 if mixed >= 0 else -1) if at > 0]
@@ -163,8 +169,8 @@ def _status(line: str) -> tuple[int, str, tuple[int, int]]:
     if len(_status_lines) > 1000:
         _status_lines.clear()
     status = int(match[3])
-    phrase = f" {match[4]}" if match[4] else ""
-    found = status, f"HTTP/1.1 {status}{phrase}\r\n", (int(match[1]), int(match[2]))
+    phrase = f" {match[5]}" if match[4] else ""
+    found = status, f"HTTP/1.1 {match[3]}{phrase}\r\n", (int(match[1]), int(match[2]))
     _status_lines[line] = found
     return found
 
@@ -184,7 +190,7 @@ def _learn(lines: list[str]) -> list[Field]:
 
 
 def _field(line: str) -> Field:
-    match = _LINE.fullmatch(line)
+    match = _LINE.fullmatch(line.removesuffix("\r"))
     if not match:
         raise BadAnswer(f"header line {line[:80]!r}")
     name, value = match[1], match[2] or ""
@@ -216,8 +222,10 @@ def _weigh(answer: Answer, fields: list[Field]) -> Answer:
             answer.chunked = True
         elif lower == "connection":
             _connection(answer, field[2].lower())
-        elif lower == "upgrade":
-            answer.upgrade = field[2]
+        elif lower == "content-type":
+            # the last one counts
+            answer.fields = passed = [other for other in passed if other[0] != lower]
+            passed.append(field)
         elif lower == "x-accel-redirect":
             answer.accel = field[2]
             answer.plain = False
@@ -234,7 +242,7 @@ def _content_length(answer: Answer, field: Field) -> None:
     if answer.length is not None:
         raise BadAnswer("two Content-Lengths")
     answer.length = length
-    answer.fields.append(field)
+    answer.fields.append((field[0], field[1], str(length)))
 
 
 def _connection(answer: Answer, value: str) -> None:

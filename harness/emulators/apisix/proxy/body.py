@@ -48,7 +48,7 @@ class RequestBody:
         self._wanted = False
         self._paused = False
         self._discarding = False
-        self.complete = False
+        self.complete = self._decoder is None and not self._left
         self.failed = 0
         self.limit = 0
         self.rest = b""

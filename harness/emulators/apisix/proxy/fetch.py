@@ -8,7 +8,7 @@ import ssl
 from urllib.parse import urlsplit
 
 from harness.emulators.apisix.exchange import Response
-from harness.emulators.apisix.proxy.answer import Answer
+from harness.emulators.apisix.proxy.answer import MAX_HEAD, Answer
 from harness.emulators.apisix.proxy.upstream import Keepalive, Pools, Target
 
 #: what the gateway's own client calls itself
@@ -19,6 +19,8 @@ _KEEPALIVE = Keepalive(size=32)
 
 class _Gathering:
     """A user of an upstream connection that waits for the whole answer."""
+
+    longest_head = MAX_HEAD
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.done: asyncio.Future[Response] = loop.create_future()

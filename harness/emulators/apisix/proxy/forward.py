@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from harness.emulators.apisix.context import Context, Try
+from harness.emulators.apisix.proxy.answer import BUFFER
 from harness.emulators.apisix.proxy.grpc import GrpcCall, GrpcConnection, GrpcPool, call_headers
 from harness.emulators.apisix.proxy.http2_body import StreamBody
 from harness.emulators.apisix.proxy.outgoing import CHUNKED, request_head
@@ -54,6 +55,7 @@ class Forward:
         "upstream",
     )
 
+    longest_head = BUFFER
     ctx: Context
     exchange: Exchange
     gateway: DataPlane
@@ -176,7 +178,7 @@ class Forward:
         self.connection = call
         if stream is not None:
             call.taken = stream.acknowledge
-            stream.stream_to(call.send)
+            stream.stream_to(lambda data, last: self.failed(stream.failed) if stream.failed else call.send(data, last))
         elif body:
             call.send(body, True)
 

@@ -100,7 +100,7 @@ class Head:
         self.keep_alive = version == (1, 1)
         self.expects = False
         self.size = 0
-        #: a body follows; the answer has none
+        #: a body follows, or is asked for with a 100; the answer has none
         self.bodied = False
         self.bodyless = method == "HEAD"
 
@@ -108,8 +108,10 @@ class Head:
 class Refused(Exception):
     """A request that nginx answers by itself while reading it, with the page for `status`."""
 
-    def __init__(self, status: int) -> None:
+    def __init__(self, status: int, *, bare: bool = False) -> None:
         self.status = status
+        #: without a head, as HTTP/0.9 is answered
+        self.bare = bare
         super().__init__(str(status))
 
 
@@ -204,7 +206,7 @@ def _weigh(head: Head, fields: list[Field]) -> None:
         raise Refused(400)
     if coding is not None:
         _transfer_encoding(head, coding)
-    head.bodied = head.chunked or bool(head.length)
+    head.bodied = head.chunked or bool(head.length) or head.expects
 
 
 def _host(value: str) -> str:
@@ -249,7 +251,7 @@ def _parse_exactly(data: bytes) -> Head | None:
         line, position = nginx.request_line(data)
         fields = nginx.header_lines(data, position) if line.version > (0, 9) else []
     except nginx.Bad as bad:
-        raise Refused(bad.status) from bad
+        raise Refused(bad.status, bare=bad.bare) from bad
     head = Head(line.method, line.target, line.path, line.query, line.version, fields)
     head.size = size
     head.keep_alive = line.version >= (1, 1)

@@ -192,7 +192,7 @@ class ServerConnection(asyncio.Protocol):
             try:
                 head = parse(data)
             except Refused as refusal:
-                self._refuse(data, refusal.status)
+                self._refuse(data, refusal)
                 return False
             if head is None:
                 self.deadline = listener.now + listener.patience.client_header_timeout
@@ -222,16 +222,18 @@ class ServerConnection(asyncio.Protocol):
             self._buffer = rest
         listener.handler.request(self, head)
 
-    def _refuse(self, data: bytes, status: int) -> None:
-        if data.startswith(PREFACE[:16]) and self._listener.http2 is not None:
+    def _refuse(self, data: bytes, refusal: Refused) -> None:
+        if not self._served and self._listener.http2 is not None and PREFACE.startswith(data[: len(PREFACE)]):
             if len(data) >= len(PREFACE):
                 self._become_http2(data)
             return
-        self.refuse(status)
+        self.refuse(refusal.status, bare=refusal.bare, bodyless=data.lstrip(b"\r\n").startswith(b"HEAD "))
 
-    def refuse(self, status: int) -> None:
-        """Answer what can't be read with nginx's page, and end the connection."""
-        self.head = Head("", "", "", "", (1, 1), [])
+    def refuse(self, status: int, *, bare: bool = False, bodyless: bool = False) -> None:
+        """Answer what can't be read with nginx's page, and end the connection; `bare` leaves its head away."""
+        self.version = (0, 9) if bare else (1, 1)
+        self.bodyless = bodyless
+        self.head = Head("", "", "", "", self.version, [])
         self.busy = True
         self.keep_alive = False
         self._listener.handler.refused(self, status)
@@ -249,6 +251,9 @@ class ServerConnection(asyncio.Protocol):
     def _begin_body(self, head: Head, first: bytes) -> None:
         self._continued = False
         self.body = RequestBody(head, self.transport)
+        if self.body.complete:
+            self._buffer = first
+            return
         self.deadline = self._listener.now + self._listener.patience.client_body_timeout
         if first and self.body.feed(first):
             self._buffer = self.body.rest
@@ -278,9 +283,10 @@ class ServerConnection(asyncio.Protocol):
         body = self.body
         if body is None:
             return b""
-        if limit and self.head.length is not None and self.head.length > limit:
+        if limit and max(self.head.length or 0, body.size) > limit:
             raise ExitNow(Exit(413))
         body.limit = limit
+        self.go_ahead()
         if not body.complete:
             here = asyncio.Event()
             self.want_body(lambda _: here.set())
@@ -303,7 +309,7 @@ class ServerConnection(asyncio.Protocol):
             self._chunked = False
             self._write(body, last)
             return len(body)
-        if status in (204, 304) or status < 200:
+        if status in (204, 304) or 99 < status < 200:
             self.bodyless = True
         framed = self.bodyless
         for field in fields:
@@ -424,11 +430,10 @@ class ServerConnection(asyncio.Protocol):
     def trail(self, fields: list[tuple[str, str]]) -> None:
         """Trailers of an upstream don't reach a client of HTTP/1."""
 
-    def send_switch(self, upgrade: str, fields: list[Field]) -> None:
-        """The head of a 101; what follows goes through `tunnel`."""
+    def send_switch(self, line: str, fields: list[Field]) -> None:
+        """The head of a 101 with the upstream's status line; what follows goes through `tunnel`."""
         lines = [f"{name}: {value}\r\n" for _, name, value in fields]
-        text = f"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: {upgrade}\r\n{''.join(lines)}\r\n"
-        self._write_now(text.encode("latin-1", "replace"))
+        self._write_now(f"{line}Connection: upgrade\r\n{''.join(lines)}\r\n".encode("latin-1", "replace"))
 
     def tunnel(self, receive: Callable[[bytes], None]) -> None:
         """Hand everything that comes from now on to `receive` (after a 101)."""

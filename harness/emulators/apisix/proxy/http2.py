@@ -12,11 +12,12 @@ import h2.errors
 import h2.events
 import h2.exceptions
 import h2.settings
+from hpack.exceptions import HPACKError
 
 from harness.emulators.apisix.proxy import nginx
 from harness.emulators.apisix.proxy.head import Head
-from harness.emulators.apisix.proxy.http2_frames import GoAways, goaway
-from harness.emulators.apisix.proxy.http2_head import TooLarge, read_head
+from harness.emulators.apisix.proxy.http2_frames import ClientFrames, State, goaway, settings, window_update
+from harness.emulators.apisix.proxy.http2_head import Fatal, read_head
 from harness.emulators.apisix.proxy.http2_stream import Http2Stream
 from harness.emulators.apisix.proxy.listener import Listener
 
@@ -32,6 +33,12 @@ MOST_UNREAD = 1024 * 1024
 #: lingering_timeout, in seconds
 LINGER = 5.0
 _PREFACE = 24
+#: http2_body_preread_size, and what else nginx introduces itself with
+PREREAD = 65536
+MOST_FRAME = 2**24 - 1
+MOST_WINDOW = 2**31 - 1
+_FIRST_WINDOW = 65535
+_GOAWAY_SIZE = 17
 
 
 class Http2Connection(asyncio.Protocol):
@@ -45,7 +52,7 @@ class Http2Connection(asyncio.Protocol):
         self._idle_until = float("inf")
         self._closing = False
         self._blocked = False
-        self._goaways = GoAways(_PREFACE)
+        self._frames = ClientFrames(self.streams.__contains__, _PREFACE)
         self._requests = 0
         self._last = 0
         #: no stream after this one is looked at, once a GOAWAY said so
@@ -63,7 +70,7 @@ class Http2Connection(asyncio.Protocol):
             validate_outbound_headers=False,
             normalize_outbound_headers=False,
         )
-        self.h2 = h2.connection.H2Connection(config)
+        self.h2 = State(config)
 
     # -- asyncio.Protocol
 
@@ -75,21 +82,23 @@ class Http2Connection(asyncio.Protocol):
         self.transport: asyncio.Transport = transport
         self.listener.connections.add(self)
         self._introduce()
-        self.flush()
         self._rest()
         if early:
             self.data_received(early)
 
     def _introduce(self) -> None:
-        """Name the limit of streams to the client, and count them here: h2 would end the connection at the 129th."""
+        """Say what nginx says. Streams are counted here: h2 would end the connection at the 129th."""
         codes = h2.settings.SettingCodes
-        limit = {codes.MAX_CONCURRENT_STREAMS: MOST_STREAMS}
-        self.h2.local_settings = h2.settings.Settings(client=False, initial_values=limit)
-        self.h2.initiate_connection()
+        own = {codes.INITIAL_WINDOW_SIZE: PREREAD, codes.MAX_FRAME_SIZE: MOST_FRAME}
         self.h2.local_settings = h2.settings.Settings(
-            client=False, initial_values={codes.MAX_CONCURRENT_STREAMS: 2**31 - 1}
+            client=False, initial_values={codes.MAX_CONCURRENT_STREAMS: 2**31 - 1, **own}
         )
-        self.h2.increment_flow_control_window(2**30)
+        self.h2.max_inbound_frame_size = MOST_FRAME
+        self.h2.initiate_connection()
+        self.h2.increment_flow_control_window(MOST_WINDOW - _FIRST_WINDOW)
+        self.h2.clear_outbound_data_buffer()
+        said = settings({codes.MAX_CONCURRENT_STREAMS: MOST_STREAMS} | own)
+        self.transport.write(said + window_update(MOST_WINDOW - _FIRST_WINDOW))
 
     def _rest(self) -> None:
         self._idle_until = self.listener.now + self.listener.patience.keepalive_timeout
@@ -100,13 +109,18 @@ class Http2Connection(asyncio.Protocol):
         self._received += len(data)
         self._new = 0
         try:
-            events = self.h2.receive_data(self._goaways.feed(data))
-        except h2.exceptions.ProtocolError:
-            self.flush()
-            self._linger()
+            events = self.h2.receive_data(self._frames.feed(data))
+        except h2.exceptions.ProtocolError as error:
+            self._broken(error)
             return
         for event in events:
             self._event(event)
+        if self._frames.error is not None and not self._closing:
+            self._give_up(self._frames.error)
+            return
+        if self._frames.skipped > MOST_UNREAD and not self._closing:
+            self.transport.write(window_update(self._frames.skipped))
+            self._frames.skipped = 0
         if self._received > FLOOD + 8 * self._content and not self._closing:
             self._give_up()
         self.flush()
@@ -160,10 +174,14 @@ class Http2Connection(asyncio.Protocol):
 
     def _begin(self, event: h2.events.RequestReceived) -> None:
         stream = Http2Stream(self, event.stream_id)
+        ended = event.stream_ended is not None
+        stream.all_here = ended
         try:
             head = read_head(event.headers)  # type: ignore[arg-type]  # text, as header_encoding says
-        except TooLarge:
-            self._give_up(h2.errors.ErrorCodes.ENHANCE_YOUR_CALM)
+            if ended and head.length:
+                raise nginx.Bad(400)
+        except Fatal as fatal:
+            self._give_up(fatal.code)
             return
         except nginx.Bad as bad:
             self.streams[event.stream_id] = stream
@@ -172,12 +190,14 @@ class Http2Connection(asyncio.Protocol):
             return
         self.streams[event.stream_id] = stream
         self._content += head.size
-        stream.start(head, ended=event.stream_ended is not None)
+        stream.start(head)
 
     def _data(self, event: h2.events.DataReceived) -> None:
         stream = self.streams.get(event.stream_id)
         size = event.flow_controlled_length or 0
         self._content += len(event.data or b"")
+        if stream is not None and event.stream_ended is not None:
+            stream.all_here = True
         if stream is None or stream.body is None:
             self.h2.acknowledge_received_data(size, event.stream_id)
         else:
@@ -249,6 +269,14 @@ class Http2Connection(asyncio.Protocol):
         """nginx ends the connection, and with it all its streams."""
         self.flush()
         self.transport.write(goaway(self._last, code))
+        self._linger()
+
+    def _broken(self, error: h2.exceptions.ProtocolError) -> None:
+        """What came is no HTTP/2. h2 has its GOAWAY ready, which knows no COMPRESSION_ERROR."""
+        compression = isinstance(error.__cause__, HPACKError)
+        code = h2.errors.ErrorCodes.COMPRESSION_ERROR if compression else error.error_code
+        ready = self.h2.data_to_send()
+        self.transport.write(ready[:-_GOAWAY_SIZE] + goaway(self._last, code))
         self._linger()
 
     def _linger(self) -> None:

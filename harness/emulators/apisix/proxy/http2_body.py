@@ -18,8 +18,10 @@ class StreamBody:
     `stream_to` hands pieces on as they come (gRPC); otherwise they are gathered.
     """
 
-    def __init__(self, connection: Http2Connection, stream_id: int) -> None:
+    def __init__(self, connection: Http2Connection, stream_id: int, length: int | None) -> None:
+        """`length` is the Content-Length; a body of another one fails with 400."""
         self._connection = connection
+        self._length = length
         self._stream_id = stream_id
         self._pieces: list[bytes] = []
         self._file: IO[bytes] | None = None
@@ -37,10 +39,15 @@ class StreamBody:
 
     def feed(self, data: bytes, flow_controlled: int) -> None:
         """A DATA frame."""
+        if self.complete:
+            return
         self.size += len(data)
+        if self._length is not None and self.size > self._length:
+            self._fail(400)
+            return
         if self.limit and self.size > self.limit:
-            self.failed = 413
-            self.end()
+            self._fail(413)
+            return
         self._unacknowledged += flow_controlled
         if self.awaited:
             self._await_more()
@@ -77,9 +84,15 @@ class StreamBody:
         listener = self._connection.listener
         self.deadline = listener.now + listener.patience.client_body_timeout
 
+    def _fail(self, status: int) -> None:
+        self.failed = status
+        self.end()
+
     def end(self) -> None:
         """The stream's end."""
         self.complete = True
+        if self._length is not None and self.size != self._length and not self.failed:
+            self.failed = 400
         self.deadline = float("inf")
         if self._to is not None:
             self._to(b"", True)

@@ -6,6 +6,9 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
+from h2.errors import ErrorCodes
+from hpack.huffman_constants import REQUEST_CODES_LENGTH
+
 from harness.emulators.apisix.proxy import nginx
 from harness.emulators.apisix.proxy.head import Field, Head
 
@@ -24,20 +27,26 @@ _VALUE_FATAL: Final = re.compile(r"[\0\r\n]")
 _IGNORED: Final = frozenset({"transfer-encoding"})
 
 
-class TooLarge(Exception):
-    """Names and values over the limit: nginx ends the connection (ENHANCE_YOUR_CALM)."""
+class Fatal(Exception):
+    """A head for which nginx ends the connection, with `code`."""
+
+    def __init__(self, code: ErrorCodes) -> None:
+        self.code = code
+        super().__init__(code.name)
 
 
 def read_head(block: Iterable[tuple[str, str]]) -> Head:
-    """A stream's header block (text as Latin-1) as a head; raises nginx.Bad, or TooLarge."""
+    """A stream's header block (text as Latin-1) as a head; raises nginx.Bad, or Fatal."""
     pseudo: dict[str, str] = {}
     fields: list[Field] = []
     cookies: list[str] = []
     size = 0
     for name, value in block:
         size += len(name) + len(value)
-        if size > MAX_HEAD:
-            raise TooLarge
+        if size > MAX_HEAD or _too_long(name) or _too_long(value):
+            raise Fatal(ErrorCodes.ENHANCE_YOUR_CALM)
+        if not name:
+            raise Fatal(ErrorCodes.PROTOCOL_ERROR)
         _judge(name, value)
         if name[0] == ":":
             _take_pseudo(pseudo, name, value)
@@ -53,8 +62,16 @@ def read_head(block: Iterable[tuple[str, str]]) -> Head:
     return head
 
 
+def _too_long(text: str) -> bool:
+    """Whether a string was too long as it came: in Huffman's code, which clients use where it is shorter."""
+    if len(text) <= nginx.MAX_LINE:
+        return False
+    bits = sum(REQUEST_CODES_LENGTH[byte] for byte in text.encode("latin-1", "replace"))
+    return min(len(text), (bits + 7) // 8) > nginx.MAX_LINE
+
+
 def _judge(name: str, value: str) -> None:
-    if not name or _NAME_FATAL.search(name, name[0] == ":") or _VALUE_FATAL.search(value):
+    if _NAME_FATAL.search(name, name[0] == ":") or _VALUE_FATAL.search(value):
         raise nginx.Bad(400)
 
 

@@ -47,19 +47,22 @@ class Http2Stream:
         self._trailers: list[tuple[str, str]] | None = None
         self._ending = False
         self._taken_by = _FOREVER
+        #: the client has ended its side
+        self.all_here = False
 
-    def start(self, head: Head, *, ended: bool) -> None:
+    def start(self, head: Head) -> None:
         """Begin the request."""
         self.head = head
         self.bodyless = head.method == "HEAD"
-        if not ended:
-            self.body = StreamBody(self.connection, self.stream_id)
+        if not self.all_here:
+            self.body = StreamBody(self.connection, self.stream_id, head.length)
             # a stream without a length is like a chunked body: it is sent on with the length it turns out to have
             head.chunked = head.length is None
         self.connection.listener.handler.request(self, head)
 
     def body_ended(self) -> None:
         """The client has sent all."""
+        self.all_here = True
         if self.body is not None and not self.body.complete:
             self.body.end()
 
@@ -111,7 +114,7 @@ class Http2Stream:
         """As `send_head`."""
         return self.send_head(answer.status, answer.line, own + answer.shown, body, last)
 
-    def send_switch(self, upgrade: str, fields: list[Field]) -> None:
+    def send_switch(self, line: str, fields: list[Field]) -> None:
         """HTTP/2 has no upgrade: the stream ends."""
         self.close()
 
@@ -197,7 +200,7 @@ class Http2Stream:
     def _finish(self) -> None:
         self.busy = False
         self.state = None
-        if self.body is not None and not self.body.complete:
+        if not self.all_here:
             # nginx: what more comes of a body that nobody wants is no part of any request
             self.connection.reset(self.stream_id, h2.errors.ErrorCodes.NO_ERROR)
         self.connection.flush()

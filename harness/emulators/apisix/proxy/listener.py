@@ -123,6 +123,11 @@ class Listener:
         if self._empty is not None and not self.connections:
             self._empty.set()
 
+    def cut(self) -> None:
+        """End all connections as they are."""
+        for connection in list(self.connections):
+            connection.abort()
+
     async def drain(self, within: float) -> None:
         """Accept no more, close the idle connections at once and the busy ones when their answers are out."""
         self.draining = True
@@ -134,8 +139,7 @@ class Listener:
             self._empty = asyncio.Event()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._empty.wait(), within)
-        for connection in list(self.connections):
-            connection.abort()
+        self.cut()
         if self._sweep:
             self._sweep.cancel()
 

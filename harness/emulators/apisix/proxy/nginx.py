@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Final
 
 #: large_client_header_buffers 4 8k after client_header_buffer_size 1k, nginx's defaults
+SMALL_BUFFER: Final = 1024
 MAX_LINE: Final = 8192
-MAX_HEAD: Final = 1024 + 4 * 8192
+LARGE_BUFFERS: Final = 4
 MAX_LENGTH: Final = 2**63 - 1
 #: nginx's own code for "Request Header Or Cookie Too Large", sent as 400
 TOO_LARGE: Final = 494
@@ -33,18 +34,21 @@ _METHOD: Final = re.compile(rb"[A-Z_-]+")
 _METHOD_BAD: Final = re.compile(rb"[^A-Z_-]")
 # scheme://host[:port] of an absolute target
 _AUTHORITY: Final = re.compile(
-    r"[A-Za-z][A-Za-z0-9+.-]*://(?P<host>\[[A-Fa-f0-9:.~_!$&'()*+,;=-]+\]|[A-Za-z0-9.-]*)(?::[0-9]*)?(?=[/?]|$)"
+    r"[A-Za-z][A-Za-z0-9+.-]*://(?P<host>\[[A-Za-z0-9:.~_!$&'()*+,;=-]+\]|[A-Za-z0-9.-]*)(?::[0-9]*)?(?=[/?]|$)"
 )
+_TARGET_BAD: Final = re.compile(r"[\x00-\x1f\x7f]")
 _VERSION: Final = re.compile(r"HTTP/1\.([0-9]{1,3}) *")
+_VERSION_ABOVE: Final = re.compile(r"HTTP/([2-9]|1[0-9])")
 _NAME_BAD: Final = re.compile(r"[^A-Za-z0-9_-]")
 _NAME_FATAL: Final = re.compile(r"[\x00-\x20\x7f]")
 
 
 class Bad(Exception):
-    """Not a request: `status` is nginx's verdict."""
+    """Not a request: `status` is nginx's verdict, `bare` that it is told as HTTP/0.9 tells things: the page alone."""
 
-    def __init__(self, status: int) -> None:
+    def __init__(self, status: int, *, bare: bool = False) -> None:
         self.status = status
+        self.bare = bare
         super().__init__(str(status))
 
 
@@ -66,15 +70,15 @@ def head_size(data: bytes) -> int:
     _method_so_far(data[start:])
     end = data.find(b"\n", start)
     if end < 0:
-        if len(data) - start > MAX_LINE:
+        if len(data) - start >= MAX_LINE:
             raise Bad(414)
         return 0
-    if end - start > MAX_LINE:
+    if end - start >= MAX_LINE:
         raise Bad(414)
     line, position = request_line(data)
     if line.version == (0, 9):
         return position
-    return _fields_size(data, position)
+    return _fields_size(data, start, position)
 
 
 def _first(data: bytes) -> int:
@@ -88,14 +92,26 @@ def _method_so_far(data: bytes) -> None:
         raise Bad(400)
 
 
-def _fields_size(data: bytes, position: int) -> int:
+def _fields_size(data: bytes, start: int, position: int) -> int:
+    """The size of a head whose first line is from `start` to `position`.
+
+    No line is parted: one that doesn't fit into what is left of a buffer begins the next, and so some room is lost.
+    """
+    buffers = 0
+    room = SMALL_BUFFER - position if position <= SMALL_BUFFER else 0
+    if not room:
+        buffers, room = 1, MAX_LINE - (position - start)
     while True:
         end = data.find(b"\n", position)
         line = data[position:] if end < 0 else data[position : end + 1]
-        if len(line) > MAX_LINE or position + len(line) > MAX_HEAD:
-            raise Bad(TOO_LARGE)
+        # nginx looks for another buffer as soon as one is full
+        if len(line) > room or (end < 0 and len(line) == room):
+            buffers, room = buffers + 1, MAX_LINE
+            if len(line) > MAX_LINE or (end < 0 and len(line) == MAX_LINE) or buffers > LARGE_BUFFERS:
+                raise Bad(TOO_LARGE)
         if end < 0:
             return 0
+        room -= len(line)
         if line in (b"\r\n", b"\n"):
             return end + 1
         _field(line[:-1].decode("latin-1"))
@@ -112,41 +128,55 @@ def request_line(data: bytes) -> tuple[RequestLine, int]:
     method, space, rest = text.partition(" ")
     if not space or not _METHOD.fullmatch(method.encode("latin-1")):
         raise Bad(400)
-    target, version = _target_and_version(rest.lstrip(" "))
+    target, space, tail = rest.lstrip(" ").partition(" ")
+    named, target = _host_and_target(target, ended=bool(space))
+    version = _version(tail.lstrip(" "))
     if version == (0, 9) and method != "GET":
-        raise Bad(400)
-    return _line(method, target, version), end + 1
-
-
-def _target_and_version(rest: str) -> tuple[str, tuple[int, int]]:
-    target, space, tail = rest.partition(" ")
-    if re.search(r"[\x00-\x1f\x7f]", target):
-        raise Bad(400)
-    tail = tail.lstrip(" ")
-    if not space or not tail:
-        return target, (0, 9)
-    match = _VERSION.fullmatch(tail)
-    if not match:
-        if re.match(r"HTTP/([2-9]|1[0-9])", tail):
-            raise Bad(505)
-        raise Bad(400)
-    return target, (1, int(match[1]))
-
-
-def _line(method: str, target: str, version: tuple[int, int]) -> RequestLine:
-    host = ""
-    if not target.startswith("/"):
-        match = _AUTHORITY.match(target)
-        if not match:
-            raise Bad(400)
-        host = valid_host(match["host"]) or ""
-        target = target[match.end() :] or "/"
-        if not host:
-            raise Bad(400)
-    path, query = normalise(target)
+        raise Bad(400, bare=True)
+    try:
+        host = _named_host(named)
+        path, query = normalise(target)
+    except Bad as bad:
+        bad.bare = version == (0, 9)
+        raise
     if not target.startswith("/"):
         target = "/" + target
-    return RequestLine(method, target, path, query, version, host)
+    return RequestLine(method, target, path, query, version, host), end + 1
+
+
+def _host_and_target(target: str, *, ended: bool) -> tuple[str | None, str]:
+    """The host of an absolute target (None for a path) and the rest; `ended` says that a blank follows."""
+    if _TARGET_BAD.search(target):
+        raise Bad(400)
+    if target.startswith("/"):
+        return None, target
+    match = _AUTHORITY.match(target)
+    if not match:
+        raise Bad(400)
+    rest = target[match.end() :]
+    if not rest and not ended:
+        # HTTP/0.9 with a host alone: its end isn't known
+        raise Bad(400)
+    return match["host"], rest or "/"
+
+
+def _named_host(named: str | None) -> str:
+    if named is None:
+        return ""
+    host = valid_host(named)
+    if not host:
+        raise Bad(400)
+    return host
+
+
+def _version(text: str) -> tuple[int, int]:
+    """What stands behind the target; nothing is HTTP/0.9."""
+    if not text:
+        return 0, 9
+    match = _VERSION.fullmatch(text)
+    if match:
+        return 1, int(match[1])
+    raise Bad(505 if _VERSION_ABOVE.match(text) else 400)
 
 
 def header_lines(data: bytes, position: int) -> list[tuple[str, str, str]]:

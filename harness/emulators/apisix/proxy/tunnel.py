@@ -20,6 +20,7 @@ class Tunnel:
     """Two connections joined until one of them ends."""
 
     __slots__ = ("_client", "_over", "_owner", "_upstream")
+    longest_head = 0
 
     def __init__(self, client: ServerConnection, upstream: UpstreamConnection, owner: Owner) -> None:
         self._client = client

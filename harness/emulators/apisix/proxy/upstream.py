@@ -24,6 +24,9 @@ _IDLE, _HEAD, _LENGTH, _CHUNKED, _UNTIL_CLOSE, _TUNNEL = range(6)
 class User(Protocol):
     """The request that a connection carries; told what comes of it."""
 
+    #: how long an answer's head may be, in bytes
+    longest_head: int
+
     def answered(self, answer: Answer, piece: bytes, last: bool) -> None:
         """The head is here, with the first piece of the body."""
         ...
@@ -293,13 +296,16 @@ class UpstreamConnection(asyncio.Protocol):
         except BadAnswer as error:
             self._drop(str(error))
             return
+        if (parsed[1] if parsed else len(data) + 1) > user.longest_head:
+            self._drop("the head is too big")
+            return
         if parsed is None:
             self._buffer = data
             self._deadline = self.pool.time() + self.read_timeout
             return
         answer, size = parsed
         rest = data[size:]
-        if answer.status < 200 and answer.status != 101:
+        if 100 <= answer.status < 200 and answer.status != 101:
             self._again(rest)
             return
         self.keep = answer.keep_alive
@@ -327,8 +333,13 @@ class UpstreamConnection(asyncio.Protocol):
     def _http09(self, user: User, data: bytes) -> None:
         """No status line: nginx passes such an answer on as HTTP/0.9."""
         self.keep = False
+        answer = Answer(200, "", (0, 9), [])
+        if self._bodyless:
+            self._complete()
+            user.answered(answer, b"", True)
+            return
         self._mode = _UNTIL_CLOSE
-        user.answered(Answer(200, "", (0, 9), []), data, False)
+        user.answered(answer, data, False)
 
     def _drop(self, reason: str) -> None:
         user, self.user = self.user, None
@@ -340,15 +351,15 @@ class UpstreamConnection(asyncio.Protocol):
     def _frame(self, user: User, answer: Answer, rest: bytes) -> None:
         """Choose how the body ends; most answers come whole, and are passed on whole."""
         length = answer.length
-        if self._bodyless or answer.status in (204, 304):
+        if answer.status == 101:
+            self._mode = _TUNNEL
+            self.watch(self.read_timeout)
+            user.answered(answer, b"" if self._bodyless else rest, False)
+        elif self._bodyless or answer.status in (204, 304):
             # what follows can't be this answer's, and mustn't be the next one's
             self.keep = self.keep and not rest
             self._complete()
             user.answered(answer, b"", True)
-        elif answer.status == 101:
-            self._mode = _TUNNEL
-            self.watch(self.read_timeout)
-            user.answered(answer, rest, False)
         elif length is not None:
             if len(rest) >= length:
                 self.keep = self.keep and len(rest) == length
@@ -382,9 +393,15 @@ class UpstreamConnection(asyncio.Protocol):
     def _first_chunks(self, user: User, answer: Answer, rest: bytes) -> None:
         self._mode = _CHUNKED
         self._decoder = decoder = ChunkedDecoder()
-        piece = self._decode(decoder, rest)
-        if piece is None:
+        try:
+            piece = decoder.feed(rest)
+        except BadChunks as error:
+            # the head was good: it is under way when the body turns out not to be
+            user.answered(answer, b"", False)
+            self._drop(str(error))
             return
+        if decoder.rest:
+            self.keep = False
         if decoder.done:
             self._complete()
         user.answered(answer, piece, decoder.done)

@@ -88,7 +88,8 @@ class H2Client:
             for event in self.read():
                 if isinstance(event, h2.events.DataReceived):
                     self.connection.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
-            self.send()
+            with contextlib.suppress(ConnectionError):
+                self.send()
         return b"".join(
             event.data
             for event in self.events

@@ -11,6 +11,7 @@ import h2.events
 import httpx
 
 from .conftest import says  # type: ignore[import-not-found]
+from .h2_client import H2Client  # type: ignore[import-not-found]
 
 
 def client(gateway: Any) -> httpx.Client:
@@ -104,3 +105,11 @@ def test_a_request_without_authority_is_a_400(gateway: Any) -> None:
 def test_nonsense_after_the_preface_ends_the_connection(gateway: Any) -> None:
     answer = gateway.raw(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\x00\x00\x01" + b"\x00" * 6 + b"x")
     assert answer  # settings, then GOAWAY
+
+
+def test_a_switch_of_protocols_that_nobody_asked_for_is_a_502(gateway: Any, upstream: Any) -> None:
+    gateway.route("/h2-101", upstream(says(b"HTTP/1.1 101 Sw\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\nhi")).node)
+    with H2Client(gateway.address) as http:
+        stream = http.begin(path="/h2-101")
+        http.send()
+        assert http.status(stream) == "502"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from h2.errors import ErrorCodes
 
 from harness.emulators.apisix.proxy import nginx
 from harness.emulators.apisix.proxy.head import Head
-from harness.emulators.apisix.proxy.http2_head import MAX_HEAD, TooLarge, read_head
+from harness.emulators.apisix.proxy.http2_head import MAX_HEAD, Fatal, read_head
 
 _USUAL = {":method": "GET", ":scheme": "http", ":path": "/w", ":authority": "h.test"}
 
@@ -78,7 +79,6 @@ def test_what_must_be_there(without: str) -> None:
         ("x-a ", "1"),
         ("x:a", "1"),
         ("X-Upper", "1"),
-        ("", "1"),
         ("host", "other.test"),
         ("host", ""),
         (":path", "/again"),
@@ -129,6 +129,20 @@ def test_methods_that_are_not_allowed(method: str) -> None:
     assert raised.value.status == 405
 
 
-def test_a_head_over_the_limit() -> None:
-    with pytest.raises(TooLarge):
-        read(*[("x-a", "a" * 1000)] * (MAX_HEAD // 1000 + 1))
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ([("x-a", "a" * 1000)] * (MAX_HEAD // 1000 + 1), ErrorCodes.ENHANCE_YOUR_CALM),
+        ([("x-a", "a" * 14_000)], ErrorCodes.ENHANCE_YOUR_CALM),
+        ([("", "1")], ErrorCodes.PROTOCOL_ERROR),
+    ],
+)
+def test_heads_that_end_the_connection(fields: list[tuple[str, str]], code: ErrorCodes) -> None:
+    with pytest.raises(Fatal) as raised:
+        read(*fields)
+    assert raised.value.code == code
+
+
+def test_a_value_longer_than_a_buffer_that_came_shorter() -> None:
+    """8 kB is the limit of a string as it comes, and Huffman's code takes 5 bits for an `a`."""
+    assert read(("x-a", "a" * 12_000)).fields[1] == ("x-a", "x-a", "a" * 12_000)

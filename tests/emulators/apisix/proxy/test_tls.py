@@ -25,7 +25,9 @@ from .conftest import Gateway, read_all, read_until  # type: ignore[import-not-f
 class Pair:
     """A certificate (of `issuer`, or self-signed) and its key, as PEM."""
 
-    def __init__(self, name: str, issuer: Pair | None = None, *, key: Any = None, ca: bool | None = None) -> None:
+    def __init__(
+        self, name: str, issuer: Pair | None = None, *, key: Any = None, ca: bool | None = None, san: str = ""
+    ) -> None:
         self.key = key or ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         now = datetime.datetime.now(datetime.UTC)
@@ -41,6 +43,8 @@ class Pair:
                 x509.BasicConstraints(ca=issuer is None if ca is None else ca, path_length=None), critical=True
             )
         )
+        if san:
+            builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(san)]), critical=False)
         self.subject = subject
         self.certificate = builder.sign(issuer.key if issuer else self.key, hashes.SHA256())
         self.pem = self.certificate.public_bytes(serialization.Encoding.PEM).decode()

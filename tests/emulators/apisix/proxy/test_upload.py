@@ -263,3 +263,20 @@ def test_a_413_over_http2(gateway: Any, upstream: Any) -> None:
         http.send()
         assert http.status(stream) == "413"
         http.until(h2.events.StreamReset, stream)
+
+
+@pytest.mark.parametrize("coded", ["Content-Length", "chunked"])
+def test_a_plugins_own_reading_has_the_limit_too(gateway: Any, upstream: Any, coded: str) -> None:
+    """The body is all there before the plugin asks for it, and client-control comes before that."""
+    read = {"phase": "access", "functions": ["return function(conf, ctx) ngx.req.read_body() end"]}
+    plugins = {"serverless-post-function": read, "client-control": {"max_body_size": 10}}
+    node = upstream()
+    gateway.route("/upload-read", node.node, id_="uploadread", plugins=plugins)
+    framing = b"Content-Length: %d" if coded == "Content-Length" else b"Transfer-Encoding: chunked"
+    for size, status in ((10, b"200"), (11, b"413")):
+        content = b"x" * size
+        head = b"POST /upload-read HTTP/1.1\r\nHost: h\r\nConnection: close\r\n"
+        head += framing % size if coded == "Content-Length" else framing
+        body = content if coded == "Content-Length" else b"%x\r\n%b\r\n0\r\n\r\n" % (size, content)
+        assert gateway.raw(head + b"\r\n\r\n" + body).startswith(b"HTTP/1.1 " + status)
+    assert len(node.seen) == 1
