@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from harness.errors import HarnessError
+from harness import serving
 
 app = typer.Typer(
     help="A local full-stack emulator and integration-test harness for services behind Apache APISIX and Nacos.",
@@ -44,6 +43,8 @@ PlatformFile = Annotated[Path, typer.Option("--platform", help="the platform fil
 Environment = Annotated[str, typer.Option("--env", help="the environment (DEPLOY_ENV)")]
 Name = Annotated[str, typer.Option("--name", help="the stack's name: one per name runs at a time")]
 DEFAULT_PLATFORM = Path("stubs/platform.yaml")
+#: Of the emulators' commands: their own parsers read what follows.
+_AS_IT_CAME = {"ignore_unknown_options": True, "allow_extra_args": True}
 
 
 @app.command()
@@ -169,58 +170,16 @@ def compare_engines(
     raise typer.Exit(int(bool(differences)))
 
 
-@serve.command("nacos")
-def serve_nacos(
-    host: Annotated[str, typer.Option(help="the address to bind")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="HTTP; gRPC is 1000 above unless --grpc-port says otherwise")] = 8848,
-    grpc_port: Annotated[int | None, typer.Option(help="gRPC")] = None,
-    grpc_cert: Annotated[Path | None, typer.Option(help="gRPC over TLS: the certificate chain (PEM)")] = None,
-    grpc_key: Annotated[Path | None, typer.Option(help="gRPC over TLS: its key (PEM)")] = None,
-    grpc_client_ca: Annotated[Path | None, typer.Option(help="gRPC over TLS: who signs clients' certificates")] = None,
-    auth: Annotated[
-        str | None, typer.Option(metavar="USER:PASSWORD", envvar="HARNESS_NACOS_AUTH", help="switch authentication on")
-    ] = None,
-    data_dir: Annotated[Path | None, typer.Option(help="keep the state here; in memory without it")] = None,
-    console_port: Annotated[int | None, typer.Option(help="open the console's own port of 3.x too")] = None,
-    nacos_version: Annotated[
-        str | None, typer.Option(help="mimic 2.5.1, or 3.0.3 as shipped; without it the calls of all are answered")
-    ] = None,
-    server_identity: Annotated[
-        str | None, typer.Option(metavar="HEADER:VALUE", envvar="HARNESS_NACOS_SERVER_IDENTITY", help="opens all calls")
-    ] = None,
-    probe: Annotated[
-        list[str] | None,
-        typer.Option(metavar="CIDR", help="networks whose persistent instances are probed, instead of the loopback"),
-    ] = None,
-) -> None:
-    """Run the Nacos emulator alone; prints `ready {addresses}`, stops on SIGTERM."""
-    from harness.emulators.nacos.grpc.tls import tls_of
-    from harness.emulators.nacos.prober import LOOPBACK
-    from harness.emulators.nacos.serve import run
-
-    code = run(
-        host=host,
-        port=port,
-        grpc_port=grpc_port,
-        auth=auth,
-        data_dir=data_dir,
-        grpc_tls=tls_of(grpc_cert, grpc_key, grpc_client_ca),
-        console_port=console_port,
-        version=nacos_version,
-        server_identity=server_identity,
-        probe=probe or LOOPBACK,
-    )
-    raise typer.Exit(code)
+@serve.command("nacos", context_settings=_AS_IT_CAME, add_help_option=False)
+def serve_nacos(context: typer.Context) -> None:
+    """Run the Nacos emulator alone; prints `ready {addresses}`, stops on SIGTERM. See `--help` of it."""
+    raise typer.Exit(serving.nacos(context.args))
 
 
-@serve.command(
-    "apisix", context_settings={"ignore_unknown_options": True, "allow_extra_args": True}, add_help_option=False
-)
+@serve.command("apisix", context_settings=_AS_IT_CAME, add_help_option=False)
 def serve_apisix(context: typer.Context) -> None:
     """Run the APISIX emulator alone; prints `ready {addresses}`, stops on SIGTERM. See `--help` of it."""
-    from harness.emulators.apisix.serve import parse, run
-
-    raise typer.Exit(run(parse(context.args)))
+    raise typer.Exit(serving.apisix(context.args))
 
 
 @images.command("build")
@@ -255,13 +214,3 @@ def preflight_dockerfiles(platform: PlatformFile = DEFAULT_PLATFORM, env: Enviro
         print(finding)
     print(f"{len(read)} Dockerfiles checked, {len(findings)} findings")
     raise typer.Exit(1 if findings else 0)
-
-
-def main() -> None:
-    """Entry point of the `harness` command: an error of ours is a message, not a traceback."""
-    gc.set_threshold(100_000, 50, 100)  # what is imported stays: looking for garbage amid it costs 10-20 ms of a start
-    try:
-        app()
-    except HarnessError as error:
-        print(f"harness: {error}", file=sys.stderr)
-        raise SystemExit(1) from None
