@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import httpx
 import pytest
 
-from harness.comparing import Exchange, compare, compare_files, read, run, write
+from harness.comparing import Exchange, compare, compare_files, exchanges_of, read, run, write
 from harness.errors import SpecError
 
 
@@ -72,3 +73,19 @@ def test_a_file_that_is_no_recording_is_refused(tmp_path, content):
 def test_two_engines_are_compared():
     with pytest.raises(SpecError, match="name two"):
         run(["embedded"], [], print)
+
+
+def answered(status, path="/x"):
+    request = httpx.Request("GET", f"http://gateway{path}")
+    return httpx.Response(status, request=request, content=b"")
+
+
+def test_what_is_asked_again_counts_once():
+    answers = [answered(200), answered(200), answered(429), answered(200, "/y")]
+    assert [(one.path, one.status) for one in exchanges_of("t", answers)] == [("/x", 200), ("/x", 429), ("/y", 200)]
+
+
+def test_an_error_that_passes_is_luck():
+    [only] = exchanges_of("t", [answered(502), answered(502), answered(503), answered(503)])
+    assert (only.name, only.status) == ("t #0: GET /x", 503)
+    assert [one.status for one in exchanges_of("t", [answered(500), answered(200, "/y")])] == [500, 200]
