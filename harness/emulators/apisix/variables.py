@@ -95,6 +95,20 @@ def _route_value(member: str) -> Getter:
     return get
 
 
+def _service_name(ctx: Context) -> Any:
+    plan = ctx.route.plan if ctx.route is not None else None
+    services = [entry for kind, _, entry in plan.depends if kind == "services" and entry is not None] if plan else []
+    return services[0].value.get("name") if services else None
+
+
+def _unresolved_host(ctx: Context) -> str:
+    """The host, as configured, of the node that was tried last (balancer.lua); a blank before there is one."""
+    if ctx.upstream is None or not ctx.tries:
+        return ""
+    address = ctx.tries[-1].address
+    return next((node.name for node in ctx.upstream.nodes if node.address == address), "")
+
+
 def _consumer(member: str) -> Getter:
     return lambda ctx: (getattr(ctx.consumer, member) or None) if ctx.consumer is not None else None
 
@@ -105,6 +119,7 @@ def _packed_address(ctx: Context) -> str:
 
 
 VARIABLES: Mapping[str, Getter] = {
+    "apisix_request_id": _request_id,
     "args": lambda ctx: ctx.query,
     "balancer_ip": lambda ctx: _last_address(ctx)[0] or None,
     "balancer_port": lambda ctx: _last_address(ctx)[1] or None,
@@ -145,6 +160,7 @@ VARIABLES: Mapping[str, Getter] = {
     "server_port": lambda ctx: str(ctx.client.server_port),
     "server_protocol": _protocol,
     "service_id": _route_value("service_id"),
+    "service_name": _service_name,
     "ssl_cipher": _cipher,
     "ssl_protocol": lambda ctx: _tls(ctx, "version"),
     "ssl_server_name": lambda ctx: ctx.client.sni,
@@ -158,6 +174,7 @@ VARIABLES: Mapping[str, Getter] = {
     "upstream_response_time": _tries(lambda attempt: _seconds(attempt.response_time)),
     "upstream_scheme": lambda ctx: ctx.upstream_scheme,
     "upstream_status": _tries(lambda attempt: str(attempt.status or "-")),
+    "upstream_unresolved_host": _unresolved_host,
     "upstream_uri": lambda ctx: ctx.upstream_uri,
     "uri": lambda ctx: ctx.uri,
 }

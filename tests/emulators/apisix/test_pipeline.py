@@ -146,3 +146,14 @@ def test_own_answers_have_a_date_and_pages_their_length(server: ApisixServer) ->
     assert page.headers["content-length"] == str(len(page.content))
     assert "date" in page.headers
     assert get(server, "/x.css").headers["content-type"].startswith("text/css")
+
+
+def test_the_service_and_the_node_have_their_names_in_variables(server: ApisixServer) -> None:
+    put(server, "/services/1", {"name": "shop", "upstream": {"type": "roundrobin", "nodes": {"localhost:9": 1}}})
+    shown = header("x-told", "$service_name $upstream_unresolved_host $upstream_addr")
+    put(server, "/routes/1", {"uri": "/p", "service_id": "1", "plugins": shown})
+    answer = get(server)
+    assert (answer.status_code, answer.headers["x-told"].split()[:2]) == (502, ["shop", "localhost"])
+    assert "localhost" not in answer.headers["x-told"].split()[2]
+    put(server, "/routes/1", {"uri": "/p", "plugins": {**header("x-told", "<$upstream_unresolved_host>"), **MOCK}})
+    assert get(server).headers["x-told"] == "<>"
