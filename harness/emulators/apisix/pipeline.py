@@ -11,7 +11,7 @@ from harness.emulators.apisix.proxy.body import RequestBody
 from harness.emulators.apisix.proxy.forward import NO_UPGRADE
 from harness.emulators.apisix.proxy.http2_body import StreamBody
 from harness.emulators.apisix.proxy.outgoing import request_head
-from harness.emulators.apisix.proxy.upload import FileUpload, StreamUpload
+from harness.emulators.apisix.proxy.upload import JOINED, FileUpload, PiecesUpload, StreamUpload
 from harness.emulators.apisix.reply import Reply
 from harness.emulators.apisix.ways import keep
 
@@ -285,11 +285,13 @@ class Journey(Reply):
         body = self.ctx.body
         if body is None:
             if exchange.body is not None:
-                file = exchange.body.file
-                if file is None or self.calls:
-                    body = exchange.body.content()
+                held = exchange.body
+                if self.calls or (held.file is None and held.size <= JOINED):
+                    body = held.content()
+                elif held.file is None:
+                    self.upload = PiecesUpload(held.pieces, held.size)
                 else:
-                    self.upload = FileUpload(file, exchange.body.size)
+                    self.upload = FileUpload(held.file, held.size)
             elif head.length == 0:
                 body = b""
         if not body and head.length is None and not head.chunked:

@@ -125,6 +125,11 @@ class StreamBody:
         """Ask for nothing more: the stream's window does it."""
 
     @property
+    def pieces(self) -> list[bytes]:
+        """The body as it came, when it is not in a file."""
+        return self._pieces
+
+    @property
     def file(self) -> IO[bytes] | None:
         """The file that holds the body, when it is too long to be kept in memory."""
         return self._file

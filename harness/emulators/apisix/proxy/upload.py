@@ -1,14 +1,16 @@
-"""A request's body on its way to the upstream, piece by piece: out of its file, or as the client sends it."""
+"""A request's body on its way to the upstream, piece by piece: out of memory or its file, or as the client sends it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import IO, Protocol
 
 from harness.emulators.apisix.proxy.chunks import LAST, chunk
 
 #: How much is read from a file at once
 PIECE = 65536
+#: A shorter body goes together with its head
+JOINED = 65536
 
 
 class To(Protocol):
@@ -59,6 +61,36 @@ class FileUpload:
             piece = self._file.read(min(PIECE, self._left))
             self._left -= len(piece)
             to.upload(piece, not self._left)
+
+    def end(self) -> None:
+        """Nobody wants (more of) it."""
+        self._to = None
+
+
+class PiecesUpload:
+    """A body that is all there, as it came: joining a long one costs more than sending it. It can be sent again."""
+
+    repeatable = True
+
+    def __init__(self, pieces: Sequence[bytes], size: int) -> None:
+        self._pieces = pieces
+        self.length: int | None = size
+        self._next = 0
+        self._to: To | None = None
+
+    def begin(self, to: To) -> None:
+        """Send it from its start."""
+        self._to = to
+        self._next = 0
+        self.go_on()
+
+    def go_on(self) -> None:
+        """The connection takes more."""
+        to = self._to
+        while to is not None and self._next < len(self._pieces) and to.takes:
+            piece = self._pieces[self._next]
+            self._next += 1
+            to.upload(piece, self._next == len(self._pieces))
 
     def end(self) -> None:
         """Nobody wants (more of) it."""

@@ -101,10 +101,11 @@ def test_interim_answers_are_passed_over(gateway: Any, upstream: Any) -> None:
 
 
 def test_a_client_that_leaves_ends_the_request(gateway: Any, upstream: Any) -> None:
-    left = threading.Event()
+    arrived, left = threading.Event(), threading.Event()
 
     def wait(up: Upstream, to: socket.socket, request: bytes) -> bool:
-        to.settimeout(5)
+        arrived.set()
+        to.settimeout(10)
         if to.recv(1) == b"":
             left.set()
         return False
@@ -113,8 +114,8 @@ def test_a_client_that_leaves_ends_the_request(gateway: Any, upstream: Any) -> N
     before = len(gateway.server.journal(500))
     with gateway.connect() as connection:
         connection.sendall(b"GET /leave HTTP/1.1\r\nHost: h\r\n\r\n")
-        until(lambda: gateway.server.call(lambda gw: gw.plane.requests), 5, awaited="the request to arrive")
-    assert left.wait(5)
+        assert arrived.wait(10)
+    assert left.wait(10)
     until(lambda: len(gateway.server.journal(500)) > before, 5, awaited="the journal")
     assert gateway.server.journal(1)[0]["response"]["status"] == 499
 

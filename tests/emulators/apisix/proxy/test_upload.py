@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from harness.emulators.apisix.proxy.body import IN_MEMORY
+from harness.emulators.apisix.proxy.upload import JOINED
 from harness.wait import until
 
 from .conftest import read_until, says  # type: ignore[import-not-found]
@@ -66,10 +67,11 @@ def large(extra: int = 1000) -> bytes:
     return bytes(range(251)) * ((IN_MEMORY + extra) // 251 + 1)
 
 
-def test_a_body_out_of_its_file_is_sent_again_to_the_next_node(gateway: Any, upstream: Any) -> None:
+@pytest.mark.parametrize("size", [JOINED, JOINED + 1, 1_000_000, IN_MEMORY, IN_MEMORY + 1])
+def test_a_body_is_sent_again_to_the_next_node_whole(gateway: Any, upstream: Any, size: int) -> None:
     bad, good = upstream(lambda up, to, request: False), upstream()
     gateway.route("/file", bad.node, good.node)
-    body = large()
+    body = large()[:size]
     answer = httpx.put(gateway.server.http_url + "/file", content=body, timeout=20)
     assert answer.status_code == 200
     assert [node.seen[0].partition(b"\r\n\r\n")[2] == body for node in (bad, good)] == [True, True]
