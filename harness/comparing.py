@@ -193,20 +193,15 @@ def exchanges_of(test: str, responses: Iterable[httpx.Response]) -> list[Exchang
     for response in list(responses):
         if not hasattr(response, "_content"):
             continue  # streamed: the test read it piece by piece
-        request, headers = response.request, {name.lower(): value for name, value in response.headers.items()}
-        if found and found[-1].status >= 500 and _asked_again(found[-1], request):
+        method, path = response.request.method, response.request.url.raw_path.decode()
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        if found and found[-1].status >= 500 and (found[-1].method, found[-1].path) == (method, path):
             found.pop()
-        name = f"{test} #{len(found)}: {request.method} {request.url.raw_path.decode()}"
-        exchange = Exchange(
-            name, request.method, request.url.raw_path.decode(), response.status_code, headers, response.text
-        )
+        name = f"{test} #{len(found)}: {method} {path}"
+        exchange = Exchange(name, method, path, response.status_code, headers, response.text)
         if not found or _known(found[-1]) != _known(exchange):
             found.append(exchange)
     return found
-
-
-def _asked_again(last: Exchange, request: httpx.Request) -> bool:
-    return (last.method, last.path) == (request.method, request.url.raw_path.decode())
 
 
 def _known(exchange: Exchange) -> tuple[str, str, int]:

@@ -11,7 +11,7 @@ from harness.emulators.apisix.proxy.body import RequestBody
 from harness.emulators.apisix.proxy.forward import NO_UPGRADE
 from harness.emulators.apisix.proxy.http2_body import StreamBody
 from harness.emulators.apisix.proxy.outgoing import request_head
-from harness.emulators.apisix.proxy.upload import JOINED, FileUpload, PiecesUpload, StreamUpload
+from harness.emulators.apisix.proxy.upload import JOINED, HeldUpload, StreamUpload
 from harness.emulators.apisix.reply import Reply
 from harness.emulators.apisix.ways import keep
 
@@ -286,12 +286,10 @@ class Journey(Reply):
         if body is None:
             if exchange.body is not None:
                 held = exchange.body
-                if self.calls or (held.file is None and held.size <= JOINED):
+                if self.calls or held.size <= JOINED:
                     body = held.content()
-                elif held.file is None:
-                    self.upload = PiecesUpload(held.pieces, held.size)
                 else:
-                    self.upload = FileUpload(held.file, held.size)
+                    self.upload = HeldUpload(held.pieces, held.size)
             elif head.length == 0:
                 body = b""
         if not body and head.length is None and not head.chunked:

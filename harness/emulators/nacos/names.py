@@ -34,7 +34,9 @@ _RULES: dict[str, tuple[re.Pattern[str] | None, int]] = {
 
 
 #: What the filter that reads service names answers.
-_UNNAMED = "Service name filter error,caused: Param 'serviceName' is illegal, {};"
+_ILLEGAL = "Param 'serviceName' is illegal, {}"
+_UNNAMED = f"Service name filter error,caused: {_ILLEGAL};"
+_GROUPED = f"it should be format as 'groupName{SPLITTER}serviceName'"
 #: How the checker calls a parameter where that is not its name.
 _TOLD = {
     "namespaceId": "namespaceId/tenant",
@@ -132,6 +134,12 @@ def split_nothing(service: str, group: str | None = None) -> tuple[str, str]:
     return group.strip() if group and group.strip() else DEFAULT_GROUP, service
 
 
+def check_grouped(service: str) -> None:
+    """Refuse a name without its group inside (`NamingUtils.checkServiceNameFormat`); raises NacosError (400)."""
+    if SPLITTER not in service:
+        raise invalid(_ILLEGAL.format(_GROUPED))
+
+
 def split_grouped(service: str, group: str | None = None) -> tuple[str, str]:
     """(group, plain name) of a service parameter; a group inside the name wins over the parameter."""
     if service.startswith(SPLITTER):
@@ -139,6 +147,6 @@ def split_grouped(service: str, group: str | None = None) -> tuple[str, str]:
     if SPLITTER in service:
         head, _, tail = service.partition(SPLITTER)
         if not tail:
-            raise Filtered(400, _UNNAMED.format(f"it should be format as 'groupName{SPLITTER}serviceName'"))
+            raise Filtered(400, _UNNAMED.format(_GROUPED))
         return head, tail
     return group.strip() if group and group.strip() else DEFAULT_GROUP, service

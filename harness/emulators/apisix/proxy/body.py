@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from tempfile import TemporaryFile
 from typing import IO
 
@@ -14,6 +14,17 @@ from harness.emulators.apisix.proxy.head import Head
 AHEAD = 65536
 #: A body longer than this is kept in a temporary file, as nginx does beyond client_body_buffer_size.
 IN_MEMORY = 8 * 1024 * 1024
+
+
+#: How much is read from such a file at once.
+PIECE = 65536
+
+
+def pieces_of(file: IO[bytes]) -> Iterator[bytes]:
+    """What a file holds, from its start, piece by piece."""
+    file.seek(0)
+    while piece := file.read(PIECE):
+        yield piece
 
 
 class RequestBody:
@@ -151,15 +162,9 @@ class RequestBody:
         """Take more again."""
         self._go_on()
 
-    @property
-    def pieces(self) -> list[bytes]:
-        """The body as it came, when it is not in a file."""
-        return self._pieces
-
-    @property
-    def file(self) -> IO[bytes] | None:
-        """The file that holds the body, when it is too long to be kept in memory."""
-        return self._file
+    def pieces(self) -> Iterator[bytes]:
+        """The body as it is held, from its start."""
+        return iter(self._pieces) if self._file is None else pieces_of(self._file)
 
     def discard(self) -> None:
         """Read to the end and keep nothing."""

@@ -10,7 +10,7 @@ from harness.emulators.apisix.proxy.answer import BUFFER
 from harness.emulators.apisix.proxy.grpc import GrpcCall, GrpcConnection, GrpcPool, call_headers
 from harness.emulators.apisix.proxy.http2_body import StreamBody
 from harness.emulators.apisix.proxy.outgoing import CHUNKED, request_head
-from harness.emulators.apisix.proxy.upload import FileUpload, PiecesUpload, StreamUpload
+from harness.emulators.apisix.proxy.upload import HeldUpload, StreamUpload
 from harness.emulators.apisix.proxy.upstream import Pool, UpstreamConnection
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class Forward:
     #: a gRPC call's body, handed on as it comes
     stream: StreamBody | None
     #: a body that is too long to be kept in memory, or that nobody gathers
-    upload: FileUpload | PiecesUpload | StreamUpload | None
+    upload: HeldUpload | StreamUpload | None
     upgrade: tuple[str, str]
     tried: list[Node] | None
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING, Any
 
-from harness.emulators.apisix.proxy.body import IN_MEMORY
+from harness.emulators.apisix.proxy.body import IN_MEMORY, pieces_of
 
 if TYPE_CHECKING:
     from harness.emulators.apisix.proxy.http2 import Http2Connection
@@ -124,15 +124,9 @@ class StreamBody:
     def hold(self) -> None:
         """Ask for nothing more: the stream's window does it."""
 
-    @property
-    def pieces(self) -> list[bytes]:
-        """The body as it came, when it is not in a file."""
-        return self._pieces
-
-    @property
-    def file(self) -> IO[bytes] | None:
-        """The file that holds the body, when it is too long to be kept in memory."""
-        return self._file
+    def pieces(self) -> Iterator[bytes]:
+        """The body as it is held, from its start."""
+        return iter(self._pieces) if self._file is None else pieces_of(self._file)
 
     def lost(self) -> None:
         """The client is gone."""

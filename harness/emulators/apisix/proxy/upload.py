@@ -1,14 +1,12 @@
-"""A request's body on its way to the upstream, piece by piece: out of memory or its file, or as the client sends it."""
+"""A request's body on its way to the upstream, piece by piece: as it is held, or as the client sends it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import IO, Protocol
+from collections.abc import Callable, Iterator
+from typing import Protocol
 
 from harness.emulators.apisix.proxy.chunks import LAST, chunk
 
-#: How much is read from a file at once
-PIECE = 65536
 #: A shorter body goes together with its head
 JOINED = 65536
 
@@ -36,61 +34,35 @@ class From(Protocol):
     def hold(self) -> None: ...
 
 
-class FileUpload:
-    """A body that is all there: it can be sent again to another node."""
+class HeldUpload:
+    """A body that is all there: it can be sent again to another node.
+
+    It goes as it is held, since joining a long one costs more than sending it. `pieces` begins anew at each call.
+    """
 
     repeatable = True
 
-    def __init__(self, file: IO[bytes], size: int) -> None:
-        self._file = file
+    def __init__(self, pieces: Callable[[], Iterator[bytes]], size: int) -> None:
+        self._pieces = pieces
         self.length: int | None = size
+        self._rest: Iterator[bytes] = iter(())
         self._left = 0
         self._to: To | None = None
 
     def begin(self, to: To) -> None:
         """Send it from its start."""
         self._to = to
+        self._rest = self._pieces()
         self._left = self.length or 0
-        self._file.seek(0)
         self.go_on()
 
     def go_on(self) -> None:
         """The connection takes more."""
         to = self._to
         while to is not None and self._left and to.takes:
-            piece = self._file.read(min(PIECE, self._left))
+            piece = next(self._rest)
             self._left -= len(piece)
             to.upload(piece, not self._left)
-
-    def end(self) -> None:
-        """Nobody wants (more of) it."""
-        self._to = None
-
-
-class PiecesUpload:
-    """A body that is all there, as it came: joining a long one costs more than sending it. It can be sent again."""
-
-    repeatable = True
-
-    def __init__(self, pieces: Sequence[bytes], size: int) -> None:
-        self._pieces = pieces
-        self.length: int | None = size
-        self._next = 0
-        self._to: To | None = None
-
-    def begin(self, to: To) -> None:
-        """Send it from its start."""
-        self._to = to
-        self._next = 0
-        self.go_on()
-
-    def go_on(self) -> None:
-        """The connection takes more."""
-        to = self._to
-        while to is not None and self._next < len(self._pieces) and to.takes:
-            piece = self._pieces[self._next]
-            self._next += 1
-            to.upload(piece, self._next == len(self._pieces))
 
     def end(self) -> None:
         """Nobody wants (more of) it."""

@@ -144,16 +144,9 @@ def change(call: Call, dialect: Dialect) -> dict[str, Any] | None:
     if call.request.get(dialect.tenant) != tenant:
         raise _other()
     row, operation = row_v1(record, call.domain.version), record.operation
-    nothing = {"Md5": "", "Content": "", "EncryptedDataKey": "", "ExtInfo": ""}
-    unknown = dict.fromkeys(nothing)
-    held = {
-        "Md5": row["md5"],
-        "Content": row["content"],
-        "EncryptedDataKey": row["encryptedDataKey"],
-        "ExtInfo": row["extInfo"],
-    }
-    before = nothing if operation == "I" else held
-    after = held if operation == "I" else _after(call, record) if operation == "U" else unknown
+    held = _told(record.entry, extra(record))
+    before: Side = dict.fromkeys(_SIDE, "") if operation == "I" else held
+    after = held if operation == "I" else _after(call, record) if operation == "U" else dict.fromkeys(_SIDE)
     plain = {name: row[name] for name in ("lastId", "dataId", "group", "tenant", "appName", "srcIp", "srcUser")}
     return {
         "id": record.id,
@@ -169,23 +162,23 @@ def change(call: Call, dialect: Dialect) -> dict[str, Any] | None:
     }
 
 
-def _after(call: Call, record: Record) -> dict[str, str | None]:
+#: What is told of each side of a change.
+_SIDE = ("Md5", "Content", "EncryptedDataKey", "ExtInfo")
+Side = dict[str, str | None]
+
+
+def _after(call: Call, record: Record) -> Side:
     """What an update left: the next row of the same variant tells, else what is there now."""
     rows = reversed(call.domain.config.history(record.entry.key))
     later = [row for row in rows if row.id > record.id and row.gray_name == record.gray_name]
     if later:
         return _told(later[0].entry, extra(later[0]))
     now = call.domain.config.variant(record.entry.key, record.gray_name)
-    return _told(now, None) if now else dict.fromkeys(("Md5", "Content", "EncryptedDataKey", "ExtInfo"))
+    return _told(now, None) if now else dict.fromkeys(_SIDE)
 
 
-def _told(entry: Entry, info: str | None) -> dict[str, str | None]:
-    return {
-        "Md5": entry.md5,
-        "Content": entry.content,
-        "EncryptedDataKey": entry.encrypted_data_key,
-        "ExtInfo": info,
-    }
+def _told(entry: Entry, info: str | None) -> Side:
+    return dict(zip(_SIDE, (entry.md5, entry.content, entry.encrypted_data_key, info), strict=True))
 
 
 def stamp(millis: int) -> str:

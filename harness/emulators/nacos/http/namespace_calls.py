@@ -47,6 +47,12 @@ def create(call: Call, id_name: str) -> bool:
     return add(call, wanted, name)
 
 
+def create_by_form(call: Call) -> bool:
+    """The same by a form that has to name both; raises NacosError (400)."""
+    required(call, "namespaceId", "namespaceName")
+    return create(call, "namespaceId")
+
+
 def add(call: Call, wanted: str, name: str) -> bool:
     """A new namespace of a checked id and name; raises NacosError (400), 2.x in its own words."""
     try:

@@ -51,10 +51,17 @@ def moved(act: Callable[[Call, str], dict[str, Any]], target: str) -> Callable[[
     return run
 
 
-def data_route(method: str, path: str, act: Operation, resource: Callable[[Request], Resource], **when: str) -> Route:
+def data_route(
+    method: str,
+    path: str,
+    act: Operation,
+    resource: Callable[[Request], Resource],
+    family: Family = Family.RESULT,
+    **when: str,
+) -> Route:
     """A route whose operation is answered in the envelope; reading calls need `r`, all others `w`."""
     action = "r" if method == "GET" else "w"
-    return Route(method, path, enveloped(act), Family.RESULT, action, resource, when)
+    return Route(method, path, enveloped(act), family, action, resource, when)
 
 
 def open_route(method: str, path: str, act: Operation, **when: str) -> Route:

@@ -8,9 +8,10 @@ from typing import Any
 
 from harness.emulators.nacos.errors import Filtered, NacosError
 from harness.emulators.nacos.http import account_calls as calls
-from harness.emulators.nacos.http.message import Response, as_json, result, text
+from harness.emulators.nacos.http.message import Response, as_json, text
 from harness.emulators.nacos.http.router import credentials_of
 from harness.emulators.nacos.http.routes import Call, Family, Route, console_resource, own_resource
+from harness.emulators.nacos.http.wrap import binding, enveloped
 
 
 def login(call: Call) -> Response:
@@ -51,13 +52,12 @@ def create_admin(call: Call) -> Response:
 
 def found(act: Callable[[Call], dict[str, Any]], *searches: str) -> Callable[[Call], Response]:
     """A page; how to search and which page has to be said. `searches` are as 2.x lists them."""
+    page = binding(act, "pageNo:int", "pageSize:int")
 
     def run(call: Call) -> Response:
         if call.request.get("search") not in searches:
             raise _unsearched(call, searches)
-        for name in ("pageNo", "pageSize"):
-            call.request.present(name, "int")
-        return as_json(act(call))
+        return as_json(page(call))
 
     return run
 
@@ -81,16 +81,9 @@ def bare(act: Callable[[Call], Any]) -> Callable[[Call], Response]:
     return lambda call: as_json(act(call))
 
 
-def permissions(call: Call) -> Response:
-    """A page of permissions if how to search is said, else whether exactly this one is there."""
-    if call.request.get("search") in {"accurate", "blur"}:
-        return found(calls.permissions_page, "accurate", "blur")(call)
-    return result(calls.has_permission(call))
-
-
-def _route(method: str, path: str, run: Callable[[Call], Response]) -> Route:
+def _route(method: str, path: str, run: Callable[[Call], Response], **when: str) -> Route:
     action = "r" if method == "GET" else "w"
-    return Route(method, f"/v1/auth/{path}".rstrip("/"), run, Family.ACCOUNTS, action, console_resource)
+    return Route(method, f"/v1/auth/{path}".rstrip("/"), run, Family.ACCOUNTS, action, console_resource, when)
 
 
 def _user_routes(base: str) -> tuple[Route, ...]:
@@ -116,5 +109,7 @@ ROUTES = (
     _route("GET", "roles/search", bare(calls.role_names)),
     _route("POST", "permissions", wrapped(calls.add_permission)),
     _route("DELETE", "permissions", wrapped(calls.delete_permission)),
-    _route("GET", "permissions", permissions),
+    _route("GET", "permissions", found(calls.permissions_page, "accurate"), search="accurate"),
+    _route("GET", "permissions", found(calls.permissions_page, "blur"), search="blur"),
+    _route("GET", "permissions", enveloped(calls.has_permission)),
 )

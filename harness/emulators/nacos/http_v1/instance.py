@@ -111,9 +111,7 @@ def statuses_of(call: Call, key: str) -> Response:
     namespace, separator, grouped = key.partition("##")
     if not separator:
         namespace, grouped = "", namespace
-    if names.SPLITTER not in grouped:
-        told = f"it should be format as 'groupName{names.SPLITTER}serviceName'"
-        raise invalid(f"Param 'serviceName' is illegal, {told}")
+    names.check_grouped(grouped)
     group, name = names.split_grouped(grouped)
     service = call.domain.registry.services.get(ServiceKey(names.namespace_or_public(namespace), group, name))
     found = service.instances if service else ()

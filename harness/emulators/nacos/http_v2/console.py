@@ -14,8 +14,7 @@ from harness.emulators.nacos.http.wrap import data_route, open_route
 def create_namespace(call: Call) -> bool:
     """A new namespace; raises NacosError (400, 22000)."""
     calls.check_form(call, "namespaceId")
-    calls.required(call, "namespaceId", "namespaceName")
-    return calls.create(call, "namespaceId")
+    return calls.create_by_form(call)
 
 
 def update_namespace(call: Call) -> bool:

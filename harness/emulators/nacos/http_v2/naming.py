@@ -48,8 +48,7 @@ def list_instances(call: Call) -> Response:
 def heart_beat(call: Call) -> Response:
     """A heart-beat; the name has to have its group inside."""
     request = call.request
-    if names.SPLITTER not in request.get("serviceName"):
-        raise invalid("Param 'serviceName' is illegal, it should be format as 'groupName@@serviceName'")
+    names.check_grouped(request.get("serviceName"))
     return beat_of(call, checked_key(request, *names.split_grouped(request.get("serviceName"))))
 
 

@@ -9,7 +9,7 @@ from harness.emulators.nacos.errors import Filtered, NacosError
 from harness.emulators.nacos.http import account_calls as calls
 from harness.emulators.nacos.http.message import Response, result, text
 from harness.emulators.nacos.http.routes import Call, Family, Route, console_resource, own_resource
-from harness.emulators.nacos.http.wrap import binding, enveloped
+from harness.emulators.nacos.http.wrap import binding, data_route
 from harness.emulators.nacos.http_v1.auth import login_answer
 
 
@@ -41,8 +41,7 @@ def create_admin(call: Call) -> Response:
 
 def _shared(family: Family) -> tuple[Route, ...]:
     def route(method: str, path: str, act: Callable[[Call], Any], resource: Any = console_resource) -> Route:
-        action = "r" if method == "GET" else "w"
-        return Route(method, f"/v3/auth/{path}", enveloped(act), family, action, resource)
+        return data_route(method, f"/v3/auth/{path}", act, resource, family)
 
     def page(path: str, act: Callable[[Call], Any]) -> Route:
         return route("GET", path, binding(act, "pageNo:int", "pageSize:int"))

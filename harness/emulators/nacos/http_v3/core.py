@@ -14,12 +14,6 @@ def check(call: Call) -> int:
     return int(calls.exists(call, "namespaceId"))
 
 
-def create_namespace(call: Call) -> bool:
-    """A new namespace; no parameter checker stands before it. Raises NacosError (400)."""
-    calls.required(call, "namespaceId", "namespaceName")
-    return calls.create(call, "namespaceId")
-
-
 def namespace_routes(prefix: str) -> tuple[Route, ...]:
     """Namespaces, as the admin API and the console have them."""
     path, console = f"{prefix}/core/namespace", prefix.endswith("console")
@@ -34,7 +28,7 @@ def namespace_routes(prefix: str) -> tuple[Route, ...]:
 CORE = "/v3/admin/core"
 ROUTES = (
     *namespace_routes("/v3/admin"),
-    data_route("POST", f"{CORE}/namespace", create_namespace, console_resource),
+    data_route("POST", f"{CORE}/namespace", calls.create_by_form, console_resource),  # without the parameter checker
     data_route("GET", f"{CORE}/namespace/check", check, console_resource),
     data_route("GET", f"{CORE}/cluster/node/self", site_info.member, console_resource),
     data_route("GET", f"{CORE}/cluster/node/list", members, console_resource),
