@@ -145,14 +145,14 @@ class ClientFrames:
 class GoAways:
     """Takes out the GOAWAY frames, the end of a connection to h2 alone; `last` is the last stream that one named.
 
-    RFC 9113, 6.8: streams up to that one go on after it. `skip` bytes at the start are no frames (a client's preface).
+    RFC 9113, 6.8: streams up to that one go on after it.
     """
 
     __slots__ = ("_held", "_left", "last")
 
-    def __init__(self, skip: int = 0) -> None:
+    def __init__(self) -> None:
         self._held = b""
-        self._left = skip
+        self._left = 0
         self.last: int | None = None
 
     def feed(self, data: bytes) -> bytes:

@@ -15,15 +15,10 @@ from harness.emulators.apisix import ApisixServer
 Script = Callable[["Upstream", socket.socket, bytes], bool]
 
 
-class Upstream:
-    """A plain TCP server of one script: it gets each request's head (and body) and writes what it likes.
+class Accepting:
+    """A TCP server with a thread for each connection; `serve_one` is the subclass's."""
 
-    The script returns False to close the connection. `seen` has what arrived.
-    """
-
-    def __init__(self, script: Script) -> None:
-        self.script = script
-        self.seen: list[bytes] = []
+    def __init__(self) -> None:
         self.connections = 0
         self._open: set[socket.socket] = set()
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -39,9 +34,31 @@ class Upstream:
                 return
             self.connections += 1
             self._open.add(connection)
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+            threading.Thread(target=self.serve_one, args=(connection,), daemon=True).start()
 
-    def _serve(self, connection: socket.socket) -> None:
+    def serve_one(self, connection: socket.socket) -> None:
+        """Serve a connection from its first byte on, and close it."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """As a killed process: nothing listens, open connections are gone."""
+        self._listener.close()
+        for connection in self._open:
+            connection.close()
+
+
+class Upstream(Accepting):
+    """A plain TCP server of one script: it gets each request's head (and body) and writes what it likes.
+
+    The script returns False to close the connection. `seen` has what arrived.
+    """
+
+    def __init__(self, script: Script) -> None:
+        self.script = script
+        self.seen: list[bytes] = []
+        super().__init__()
+
+    def serve_one(self, connection: socket.socket) -> None:
         held = bytearray()
         with connection:
             while True:
@@ -63,12 +80,6 @@ class Upstream:
                         return
                 except OSError:
                     return
-
-    def close(self) -> None:
-        """As a killed process: nothing listens, open connections are gone."""
-        self._listener.close()
-        for connection in self._open:
-            connection.close()
 
 
 def _whole(held: bytearray) -> int:

@@ -6,12 +6,13 @@ The client is h11's and so is the upstream; what either calls a protocol error f
 from __future__ import annotations
 
 import socket
-import threading
 from collections.abc import Iterator
 from typing import Any
 
 import h11
 import pytest
+
+from .conftest import Accepting  # type: ignore[import-not-found]
 
 _TEXT = ("Content-Type", "text/plain")
 
@@ -54,27 +55,15 @@ class Peer:
         self.h11.start_next_cycle()
 
 
-class Node:
+class Node(Accepting):
     """An upstream that answers as the target says; `problems` is what h11 had to complain of."""
 
     def __init__(self) -> None:
         self.problems: list[str] = []
         self.requests: list[tuple[Any, bytes]] = []
-        self.connections = 0
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
-        threading.Thread(target=self._accept, daemon=True).start()
+        super().__init__()
 
-    def _accept(self) -> None:
-        while True:
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:
-                return
-            self.connections += 1
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
-
-    def _serve(self, connection: socket.socket) -> None:
+    def serve_one(self, connection: socket.socket) -> None:
         peer = Peer(connection, h11.SERVER)
         with connection:
             try:
@@ -140,14 +129,11 @@ class Node:
         peer.socket.sendall(peer.h11.trailing_data[0] or peer.socket.recv(100))
         return False
 
-    def close(self) -> None:
-        self._listener.close()
-
 
 @pytest.fixture(scope="module")
 def node(gateway: Any) -> Iterator[Node]:
     made = Node()
-    gateway.route("/h11/*", made.address, id_="h11", enable_websocket=True)
+    gateway.route("/h11/*", made.node, id_="h11", enable_websocket=True)
     yield made
     made.close()
 

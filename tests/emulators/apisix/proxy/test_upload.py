@@ -16,7 +16,7 @@ from harness.emulators.apisix.proxy.body import IN_MEMORY
 from harness.emulators.apisix.proxy.upload import JOINED
 from harness.wait import until
 
-from .conftest import read_until, says  # type: ignore[import-not-found]
+from .conftest import Accepting, read_until, says  # type: ignore[import-not-found]
 from .h2_client import H2Client  # type: ignore[import-not-found]
 
 _OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -24,29 +24,16 @@ _UNBUFFERED = {"proxy-control": {"request_buffering": False}}
 Serve = Callable[[socket.socket], None]
 
 
-class Raw:
+class Raw(Accepting):
     """A server whose connections are served by a function, from the first byte on."""
 
     def __init__(self, serve: Serve) -> None:
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.node = f"127.0.0.1:{self._listener.getsockname()[1]}"
-        self.connections = 0
         self._serve = serve
-        threading.Thread(target=self._accept, daemon=True).start()
+        super().__init__()
 
-    def _accept(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                connection, _ = self._listener.accept()
-                self.connections += 1
-                threading.Thread(target=self._one, args=(connection,), daemon=True).start()
-
-    def _one(self, connection: socket.socket) -> None:
+    def serve_one(self, connection: socket.socket) -> None:
         with connection, contextlib.suppress(OSError):
             self._serve(connection)
-
-    def close(self) -> None:
-        self._listener.close()
 
 
 @pytest.fixture
