@@ -189,7 +189,7 @@ class Reader:
     def texts(
         self, key: str, default: tuple[str, ...] = (), *, pattern: str = "", means: str = "", fill: bool = False
     ) -> tuple[str, ...]:
-        """A list of texts; a single text counts as a list of one."""
+        """A list of texts; a single text counts as a list of one. What is refused is left out."""
         node = self.node(key)
         if node is None:
             return default
@@ -207,6 +207,7 @@ class Reader:
             return ""
         if pattern and not re.fullmatch(pattern, node.text):
             self.problems.add(node.where, self.at(key), f"{node.text!r} is not {means}")
+            return ""
         return node.text
 
     def words(self, key: str) -> tuple[str, ...]:

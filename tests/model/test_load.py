@@ -166,6 +166,13 @@ def test_mistake_at_the_gateway(mistakes, case):
     assert all(line.startswith("5 ") for line in found), found
 
 
+def test_a_method_that_is_none_is_told_beside_what_else_is_wrong(mistakes):
+    gateway = "{route_prefix: /a, upstream_url: 'http://127.0.0.1:1', auth: ['0', jwt]}"
+    found = "\n".join(mistakes(f"name: shop\nservices: {{a: {{gateway: {gateway}}}}}\n"))
+    assert "'0' is not jwt or api-key" in found
+    assert "no consumer has a credential for jwt" in found
+
+
 def test_one_prefix_for_two_services(mistakes):
     other = "  pay: {image: x, gateway: {route_prefix: /orders, nacos_service: pay}}\n"
     assert mistakes(SMALL + other) == [
